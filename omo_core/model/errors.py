@@ -1,0 +1,93 @@
+"""Typed exceptions: defects, outages, and input that cannot be used; each message says what to do."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class OmoError(Exception):
+    """Base of every exception this library raises on purpose; `code` is stable, the message says what to do."""
+
+    code: ClassVar[str] = "omo_error"
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.details: dict[str, Any] = details
+
+
+class InvalidInput(OmoError, ValueError):
+    """A value, file or document that cannot be used as it is; nothing of it was applied."""
+
+    code = "invalid_input"
+
+
+class InvalidMoney(InvalidInput):
+    """An amount that is not a finite decimal with at most the currency's digits, or an unknown currency."""
+
+    code = "invalid_money"
+
+
+class UnreadableBody(InvalidInput):
+    """Bytes that are not the document they claim to be (encoding, JSON, duplicate keys, NaN, wrong field)."""
+
+    code = "unreadable_body"
+
+
+class BodyTooLarge(InvalidInput):
+    """A body over the size limit; it was not read."""
+
+    code = "body_too_large"
+
+
+class ForgedSignature(OmoError):
+    """A message whose signature does not match any current secret of its channel, or that has none."""
+
+    code = "forged_signature"
+
+
+class UnknownChannel(InvalidInput):
+    """A channel name that no installed adapter answers to."""
+
+    code = "unknown_channel"
+
+
+class DuplicateKeyMismatch(OmoError):
+    """An idempotency key used again with another request; nothing was applied. Use a new key for a new command."""
+
+    code = "duplicate_key_mismatch"
+
+
+class InvariantViolation(OmoError):
+    """A stock row is halted because it broke an invariant; run `omo audit` and repair it before selling from it."""
+
+    code = "invariant_violation"
+
+
+class DatabaseError(OmoError):
+    """The database cannot be used as it is, or did not answer."""
+
+    code = "database_error"
+
+
+class DatabaseOutdated(DatabaseError):
+    """The database has an older schema than this library; run `omo migrate --database URL`."""
+
+    code = "database_outdated"
+
+
+class DatabaseTooNew(DatabaseError):
+    """The database was migrated by a newer version of this library; upgrade omo_core before opening it."""
+
+    code = "database_too_new"
+
+
+class DatabaseFull(DatabaseError):
+    """The disk or the database is full; the transaction was rolled back and nothing was applied."""
+
+    code = "database_full"
+
+
+class DatabaseUnavailable(DatabaseError):
+    """The database did not answer within the retries; repeat the command with the same key."""
+
+    code = "database_unavailable"

@@ -1,0 +1,122 @@
+"""Fulfilment orders: the instruction to one node to send or hand over some units of one order."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from omo_core.model.network import DeliveryMethod, enum_of
+from omo_core.model.refusals import Refusal
+from omo_core.model.values import Count, Identifier, Instant, NodeId, Quantity, Sku, Text, Value
+
+
+class FulfilmentState(StrEnum):
+    """Where a fulfilment order stands. Readers keep and show values they do not know."""
+
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    SHIPPED = "shipped"
+    COLLECTED = "collected"
+    CANCELLED = "cancelled"
+
+
+FULFILMENT_TRANSITIONS: dict[FulfilmentState, frozenset[FulfilmentState]] = {
+    FulfilmentState.OFFERED: frozenset(
+        {FulfilmentState.ACCEPTED, FulfilmentState.REJECTED, FulfilmentState.CANCELLED}
+    ),
+    FulfilmentState.ACCEPTED: frozenset(
+        {
+            FulfilmentState.SHIPPED,
+            FulfilmentState.COLLECTED,
+            FulfilmentState.REJECTED,
+            FulfilmentState.CANCELLED,
+        }
+    ),
+    FulfilmentState.REJECTED: frozenset(),
+    FulfilmentState.SHIPPED: frozenset(),
+    FulfilmentState.COLLECTED: frozenset(),
+    FulfilmentState.CANCELLED: frozenset(),
+}
+"""Version 1. A node may still reject what it accepted: a shelf can prove empty at picking."""
+
+
+class OrderState(StrEnum):
+    """Where our work on an order stands."""
+
+    WAITING = "waiting"
+    """Known, not yet sourced, or sourced in part with the rest waiting for stock."""
+    IN_FULFILMENT = "in_fulfilment"
+    FULFILLED = "fulfilled"
+    UNFULFILLABLE = "unfulfillable"
+    """Sourced; no node can serve any open line. A later re-sourcing may change that."""
+    CANCELLED = "cancelled"
+
+
+ORDER_TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
+    OrderState.WAITING: frozenset(
+        {OrderState.IN_FULFILMENT, OrderState.UNFULFILLABLE, OrderState.FULFILLED, OrderState.CANCELLED}
+    ),
+    OrderState.IN_FULFILMENT: frozenset(
+        {OrderState.WAITING, OrderState.FULFILLED, OrderState.UNFULFILLABLE, OrderState.CANCELLED}
+    ),
+    OrderState.UNFULFILLABLE: frozenset({OrderState.WAITING, OrderState.IN_FULFILMENT, OrderState.CANCELLED}),
+    OrderState.FULFILLED: frozenset(),
+    OrderState.CANCELLED: frozenset(),
+}
+"""Version 1. An order leaves `fulfilled` only by returns, which are their own documents."""
+
+
+class FulfilmentLine(Value):
+    """Units of one order line that this node is to send."""
+
+    line: Identifier
+    sku: Sku
+    quantity: Quantity
+    hold: Identifier
+
+
+class FulfilmentOrder(Value):
+    """One node's part of an order, offered to it, with the reason it was chosen."""
+
+    fulfilment: Identifier
+    order: Identifier
+    node: NodeId
+    method: Annotated[DeliveryMethod, enum_of(DeliveryMethod)]
+    state: Annotated[FulfilmentState, enum_of(FulfilmentState)]
+    version: Annotated[int, Field(ge=1)]
+    attempt: Annotated[int, Field(ge=1)]
+    """1 for the first sourcing of the order; grows with each re-sourcing."""
+    lines: tuple[FulfilmentLine, ...] = Field(min_length=1)
+    why: Text
+    offered_at: Instant
+    closed_at: Instant | None = None
+    reject_reason: Text | None = None
+    tracking: Text | None = None
+
+
+class Shortfall(Value):
+    """Units of a line that no node can serve now, and why."""
+
+    line: Identifier
+    sku: Sku
+    missing: Quantity
+    refusal: Refusal
+
+
+class PlacedOrder(Value):
+    """The answer to placing, re-sourcing or cancelling an order: where it stands now."""
+
+    order: Identifier
+    channel: Identifier
+    external_id: Identifier
+    state: Annotated[OrderState, enum_of(OrderState)]
+    version: Count
+    """Our version of the order, growing by one with each change we record."""
+    source_version: int
+    fulfilment_orders: tuple[FulfilmentOrder, ...] = ()
+    """The live and finished ones; rejected and cancelled ones are in the history."""
+    shortfalls: tuple[Shortfall, ...] = ()
+    refusals: tuple[Refusal, ...] = ()

@@ -1,0 +1,34 @@
+"""Items: what is sold and kept, in base units with exact conversions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from omo_core.model.errors import InvalidInput
+from omo_core.model.values import Identifier, Quantity, Sku, Text, Value
+
+
+class Item(Value):
+    """One stock-keeping unit; every quantity of it is a whole number of `base_unit`."""
+
+    sku: Sku
+    name: Text | None = None
+    gtin: Identifier | None = None
+    weight_g: Annotated[int, Field(ge=0, le=100_000_000)] = 0
+    base_unit: Identifier = "each"
+    units: Mapping[str, Quantity] = {}
+    """Other units and how many base units one of them holds, such as {"case": 12}."""
+
+    def in_base_units(self, numerator: int, unit: str, denominator: int = 1) -> int:
+        """Base units of numerator/denominator `unit`s; raises `InvalidInput` unless it converts exactly."""
+        factor = 1 if unit == self.base_unit else self.units.get(unit)
+        if factor is None:
+            known = ", ".join([self.base_unit, *self.units])
+            raise InvalidInput(f"{self.sku} is not counted in {unit!r}; use one of: {known}")
+        base, rest = divmod(numerator * factor, denominator)
+        if rest:
+            raise InvalidInput(f"{numerator}/{denominator} {unit} of {self.sku} is no whole number of {self.base_unit}")
+        return base

@@ -1,0 +1,126 @@
+"""The network: every place that holds, ships or hands over stock, and the items they trade in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from omo_core.model.items import Item
+from omo_core.model.values import Count, Currency, GeoPoint, NodeId, Text, Value
+
+DAY_S = 86_400
+
+
+class NodeKind(StrEnum):
+    """What a node is; rules and cost tables speak of kinds."""
+
+    STORE = "store"
+    DEALER_STORE = "dealer_store"
+    REGIONAL_WAREHOUSE = "regional_warehouse"
+    CENTRAL_WAREHOUSE = "central_warehouse"
+    PICKUP_POINT = "pickup_point"
+
+
+class DeliveryMethod(StrEnum):
+    """How goods reach the buyer."""
+
+    SHIP = "ship"
+    PICKUP = "pickup"
+    ONE_HOUR = "one_hour"
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is not an IANA time zone such as Asia/Taipei") from None
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+
+
+def enum_of(kind: type[StrEnum]) -> BeforeValidator:
+    """Let strict values take the enum's text, as JSON and Python callers both write it."""
+    return BeforeValidator(lambda raw: kind(raw) if isinstance(raw, str) and raw in set(kind) else raw)
+
+
+class OpeningHours(Value):
+    """One weekly interval of local wall-clock time; a night shift is two intervals."""
+
+    weekday: Annotated[int, Field(ge=0, le=6)]
+    """0 is Monday."""
+    opens_s: Annotated[int, Field(ge=0, lt=DAY_S)]
+    closes_s: Annotated[int, Field(gt=0, le=DAY_S)]
+
+    @model_validator(mode="after")
+    def _closes_after_opening(self) -> Self:
+        if self.closes_s <= self.opens_s:
+            raise ValueError("closes_s must be after opens_s; write an interval over midnight as two")
+        return self
+
+
+class Node(Value):
+    """A place that holds stock and works orders: store, dealer's store, warehouse or pickup point.
+
+    Without a `point` a node is never "near": it is ineligible for every rule that needs a distance.
+    Without `opening_hours` it is always open. `orders_per_day` None means no limit.
+    """
+
+    node: NodeId
+    kind: Annotated[NodeKind, enum_of(NodeKind)]
+    name: Text | None = None
+    point: GeoPoint | None = None
+    time_zone: TimeZone = "UTC"
+    opening_hours: tuple[OpeningHours, ...] = ()
+    methods: tuple[Annotated[DeliveryMethod, enum_of(DeliveryMethod)], ...] = tuple(DeliveryMethod)
+    priority: int = 100
+    """Lower is tried first."""
+    orders_per_day: Count | None = None
+    region: Text | None = None
+    """A name that groups nodes in reports, such as a metropolitan area."""
+
+    def is_open(self, instant: datetime) -> bool:
+        """Whether the node works at this aware instant, on its own wall clock."""
+        if not self.opening_hours:
+            return True
+        local = instant.astimezone(_zone(self.time_zone))
+        second = local.hour * 3600 + local.minute * 60 + local.second
+        return any(
+            hours.weekday == local.weekday() and hours.opens_s <= second < hours.closes_s
+            for hours in self.opening_hours
+        )
+
+
+@lru_cache(maxsize=None)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+class Network(Value):
+    """Nodes and items of one pool, as loaded from a network document."""
+
+    version: Literal[1] = 1
+    currency: Currency
+    """The currency of every cost in the policy; orders may be in others."""
+    nodes: tuple[Node, ...] = Field(min_length=1)
+    items: tuple[Item, ...] = ()
+    policy: Mapping[str, Any] | None = None
+    """The sourcing policy as plain data; `omo_core.allocation.SourcingPolicy` reads it. None: the defaults."""
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> Self:
+        for what, ids in (("node", [n.node for n in self.nodes]), ("sku", [i.sku for i in self.items])):
+            twice = [one for one, times in Counter(ids).items() if times > 1]
+            if twice:
+                raise ValueError(f"{what} {twice[0]!r} is listed twice; list each once")
+        return self
+
+

@@ -1,0 +1,46 @@
+"""Refusals: a command's answer when it says no, as a value with a stable code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Self
+
+from omo_core.model.values import Value
+
+
+class Refusal(Value):
+    """A command's answer when it says no: a stable code, the numbers behind it, and an English sentence.
+
+    A host translates by `code` and `parameters`; the sentence is made from them and never parsed.
+    """
+
+    code: str
+    parameters: Mapping[str, str | int | None]
+    sentence: str
+
+    @classmethod
+    def of(cls, code: str, **parameters: str | int | None) -> Self:
+        """Build the refusal of a catalogued code; an unknown code or a missing parameter is a defect."""
+        return cls(code=code, parameters=parameters, sentence=REFUSAL_SENTENCES[code].format(**parameters))
+
+
+REFUSAL_SENTENCES: Final[Mapping[str, str]] = {
+    "insufficient_stock": "Only {available} of {wanted} units of {sku} are free at {node}; hold fewer, or elsewhere.",
+    "unknown_sku": "The item {sku} is not known to this pool; load it with the network first.",
+    "unknown_node": "The node {node} is not known to this pool; load it with the network first.",
+    "row_halted": "Stock of {sku} at {node} is halted after a broken invariant; run `omo audit` and repair it first.",
+    "unknown_hold": "No hold {hold} exists in this pool.",
+    "hold_not_open": "Hold {hold} is already {state}; only a placed or confirmed hold can be changed.",
+    "hold_expired": "Hold {hold} expired at {expired_at}; place a new one.",
+    "exceeds_pending": "Hold {hold} has {pending} pending units, fewer than the {wanted} asked for.",
+    "stale_version": "Version {version} of order {order} is older than the stored {stored}; it was not applied.",
+    "order_cancelled": "Order {order} was cancelled; it takes no further changes.",
+    "order_closed": "Order {order} is already {state}; it takes no further changes.",
+    "unknown_order": "No order {order} exists in this pool.",
+    "line_without_sku": "Line {line} of order {order} names no item; map its listing to an item and send it again.",
+    "nothing_to_fulfil": "Order {order} has no physical line left to fulfil.",
+    "already_in_fulfilment": "Order {order} is already with its nodes; cancel it and place the changed order anew.",
+    "unknown_fulfilment_order": "No fulfilment order {fulfilment} exists in this pool.",
+    "wrong_state": "Fulfilment order {fulfilment} is {state}; {action} needs {needed}.",
+    "no_node": "No node can serve {missing} of {wanted} units of {sku}.",
+}

@@ -1,0 +1,215 @@
+"""Stock: the commands a pool takes, the holds it keeps, and the answers it gives."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from omo_core.model.network import enum_of
+from omo_core.model.refusals import Refusal
+from omo_core.model.values import Count, Identifier, Instant, Key, NodeId, Quantity, Sku, Text, Value
+
+SELLABLE = "sellable"
+
+
+class HoldState(StrEnum):
+    """Life of a hold: placed → confirmed → issued | released | expired."""
+
+    PLACED = "placed"
+    CONFIRMED = "confirmed"
+    ISSUED = "issued"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+HOLD_TRANSITIONS: dict[HoldState, frozenset[HoldState]] = {
+    HoldState.PLACED: frozenset({HoldState.CONFIRMED, HoldState.ISSUED, HoldState.RELEASED, HoldState.EXPIRED}),
+    HoldState.CONFIRMED: frozenset({HoldState.ISSUED, HoldState.RELEASED}),
+    HoldState.ISSUED: frozenset(),
+    HoldState.RELEASED: frozenset(),
+    HoldState.EXPIRED: frozenset(),
+}
+"""Version 1 of the hold's transition table. Only a placed hold can expire: a confirmed one is a promise."""
+
+
+class Level(Value):
+    """One stock row as it stands: quantities in base units."""
+
+    sku: Sku
+    node: NodeId
+    condition: str = SELLABLE
+    on_hand: int
+    reserved: int
+    safety: int = 0
+    shortage: int = 0
+    version: int
+    halted: bool = False
+
+    @property
+    def available(self) -> int:
+        """Available to promise from this row now; never negative, none from a halted row."""
+        return 0 if self.halted else max(0, self.on_hand - self.reserved - self.safety)
+
+
+class Demand(Value):
+    """A quantity of an item at a node."""
+
+    sku: Sku
+    node: NodeId
+    quantity: Quantity
+
+
+class HoldRequest(Value):
+    """One hold to place: who it is for (`owner` and `line`, of the caller's choosing), what, where, how many."""
+
+    owner: Identifier
+    """Usually the order's id."""
+    line: Identifier
+    sku: Sku
+    node: NodeId
+    quantity: Quantity
+
+
+class Hold(Value):
+    """Goods promised to one owner's line at one node: quantity = pending + issued + released."""
+
+    hold: Identifier
+    owner: Identifier
+    line: Identifier
+    sku: Sku
+    node: NodeId
+    condition: str = SELLABLE
+    quantity: Quantity
+    pending: Count
+    issued: Count
+    released: Count
+    state: Annotated[HoldState, enum_of(HoldState)]
+    expires_at: Instant | None
+
+
+class Command(Value):
+    """What every command carries: the caller's key, under which it is applied at most once."""
+
+    key: Key
+    scope: Identifier = "default"
+    """The caller's system; keys are unique within it."""
+
+
+class Receive(Command):
+    """Goods arrive at a node and are sellable. Lines of one SKU and node are summed."""
+
+    kind: Literal["receive"] = "receive"
+    lines: tuple[Demand, ...] = Field(min_length=1)
+    reference: Text | None = None
+
+
+class CounterSale(Command):
+    """A till sold goods that are gone: never refused, whatever the book says."""
+
+    kind: Literal["counter_sale"] = "counter_sale"
+    lines: tuple[Demand, ...] = Field(min_length=1)
+    reference: Text | None = None
+
+
+class SetSafety(Command):
+    """Keep so many units of an item at a node out of what is promised."""
+
+    kind: Literal["set_safety"] = "set_safety"
+    sku: Sku
+    node: NodeId
+    quantity: Count
+
+
+class PlaceHolds(Command):
+    """Hold every line or none. `expires_at` None places holds that only a command ends."""
+
+    kind: Literal["place_holds"] = "place_holds"
+    lines: tuple[HoldRequest, ...] = Field(min_length=1)
+    expires_at: Instant | None = None
+
+
+class ReplaceHolds(Command):
+    """Release open holds and place others in one step: what is released is free for the new lines.
+
+    All or nothing: if a new line does not fit, the old holds stay as they are.
+    """
+
+    kind: Literal["replace_holds"] = "replace_holds"
+    release: tuple[Identifier, ...]
+    place: tuple[HoldRequest, ...]
+    expires_at: Instant | None = None
+
+
+class ConfirmHolds(Command):
+    """Make placed holds firm: they no longer expire."""
+
+    kind: Literal["confirm_holds"] = "confirm_holds"
+    holds: tuple[Identifier, ...] = Field(min_length=1)
+
+
+class ReleaseHolds(Command):
+    """Give the pending units of open holds back to the pool."""
+
+    kind: Literal["release_holds"] = "release_holds"
+    holds: tuple[Identifier, ...] = Field(min_length=1)
+
+
+class Issue(Value):
+    """So many units of a hold leave the node."""
+
+    hold: Identifier
+    quantity: Quantity
+
+
+class IssueHolds(Command):
+    """Held goods leave the pool: shipped, handed over, collected. A hold may be issued in several parts."""
+
+    kind: Literal["issue_holds"] = "issue_holds"
+    lines: tuple[Issue, ...] = Field(min_length=1)
+    reference: Text | None = None
+
+
+StockCommand = (
+    Receive | CounterSale | SetSafety | PlaceHolds | ReplaceHolds | ConfirmHolds | ReleaseHolds | IssueHolds
+)
+
+
+class Displaced(Value):
+    """A promise that the physical world took away: these units of this hold were released by the pool."""
+
+    hold: Identifier
+    owner: Identifier
+    line: Identifier
+    sku: Sku
+    node: NodeId
+    quantity: Quantity
+
+
+class Shortage(Value):
+    """Units sold that the book never had; a count task is open for the row."""
+
+    sku: Sku
+    node: NodeId
+    quantity: Quantity
+
+
+class StockAnswer(Value):
+    """The answer to one stock command, stored with its key and given again word for word.
+
+    """
+
+    version: Literal[1] = 1
+    key: Key
+    kind: str
+    refusals: tuple[Refusal, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    """Holds placed or changed, after the command."""
+    displaced: tuple[Displaced, ...] = ()
+    shortages: tuple[Shortage, ...] = ()
+
+    @property
+    def applied(self) -> bool:
+        """Whether the command took effect."""
+        return not self.refusals

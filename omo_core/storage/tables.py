@@ -1,0 +1,274 @@
+"""The tables, once, in SQLAlchemy Core: every key begins with `pool_id`, every name with `omo_`."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+# STRICT tables of SQLite take INTEGER, TEXT and BLOB only; PostgreSQL needs 64 bits to be said.
+Int64 = BigInteger().with_variant(Integer(), "sqlite")
+
+metadata: Final = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _text(name: str, *, null: bool = False) -> Column[Any]:
+    return Column(name, Text, nullable=null)
+
+
+def _int(name: str, *, null: bool = False) -> Column[Any]:
+    return Column(name, Int64, nullable=null)
+
+
+def _table(name: str, key: tuple[str, ...], *parts: Any) -> Table:
+    return Table(
+        f"omo_{name}", metadata, _text("pool_id"), *parts, PrimaryKeyConstraint("pool_id", *key), sqlite_strict=True
+    )
+
+
+operation = _table(
+    "operation",
+    ("scope", "key"),
+    _text("scope"),
+    _text("key"),
+    _text("operation_id"),
+    _text("kind"),
+    _text("request_sha256"),
+    _text("answer"),
+    _int("created_at_us"),
+    UniqueConstraint("pool_id", "operation_id"),
+)
+"""One row per accepted command, in the same transaction as its effect; `answer` is JSON, given again word for word."""
+
+node = _table(
+    "node", ("node",), _text("node"), _text("kind"), _text("document"), _int("version"), _int("updated_at_us")
+)
+
+item = _table("item", ("sku",), _text("sku"), _text("document"), _int("version"), _int("updated_at_us"))
+
+setting = _table("setting", ("name",), _text("name"), _text("document"), _int("version"), _int("updated_at_us"))
+"""Small versioned documents of the pool: currency, sourcing policy."""
+
+stock = _table(
+    "stock",
+    ("sku", "node", "condition"),
+    _text("sku"),
+    _text("node"),
+    _text("condition"),
+    _int("on_hand"),
+    _int("reserved"),
+    _int("safety"),
+    _int("shortage"),
+    _int("version"),
+    _int("halted"),
+    CheckConstraint("0 <= reserved AND reserved <= on_hand", name="reserved_within_on_hand"),
+    CheckConstraint("safety >= 0 AND shortage >= 0", name="counters_not_negative"),
+    CheckConstraint("version >= 1", name="version_counts"),
+    CheckConstraint("halted IN (0, 1)", name="halted_is_flag"),
+    Index("ix_omo_stock_node", "pool_id", "node", "sku"),
+)
+"""The only mutable stock rows; each change of one is explained by postings that carry its new version."""
+
+hold = _table(
+    "hold",
+    ("hold",),
+    _text("hold"),
+    _text("owner"),
+    _text("line"),
+    _text("sku"),
+    _text("node"),
+    _text("condition"),
+    _int("quantity"),
+    _int("pending"),
+    _int("issued"),
+    _int("released"),
+    _text("state"),
+    _int("placed_at_us"),
+    _int("expires_at_us", null=True),
+    _text("operation_id"),
+    CheckConstraint("quantity > 0 AND pending >= 0 AND issued >= 0 AND released >= 0", name="parts_not_negative"),
+    CheckConstraint("quantity = pending + issued + released", name="parts_sum_to_whole"),
+    CheckConstraint("(pending > 0) = (state IN ('placed', 'confirmed'))", name="open_while_pending"),
+    Index("ix_omo_hold_owner", "pool_id", "owner"),
+    Index("ix_omo_hold_row", "pool_id", "sku", "node", "condition", "state"),
+    Index("ix_omo_hold_expiry", "pool_id", "state", "expires_at_us"),
+)
+
+posting = _table(
+    "posting",
+    ("posting_id",),
+    _text("posting_id"),
+    _text("operation_id"),
+    _text("place"),
+    _text("sku"),
+    _text("node"),
+    _text("condition"),
+    _int("quantity"),
+    _int("reserved"),
+    _int("safety"),
+    _int("shortage"),
+    _int("row_version", null=True),
+    _int("on_hand_after", null=True),
+    _int("reserved_after", null=True),
+    _int("safety_after", null=True),
+    _int("shortage_after", null=True),
+    _int("posted_at_us"),
+    CheckConstraint("(place = 'stock') = (row_version IS NOT NULL)", name="stock_lines_carry_versions"),
+    CheckConstraint("(row_version IS NULL) = (on_hand_after IS NULL)", name="stock_lines_carry_on_hand"),
+    CheckConstraint("(row_version IS NULL) = (reserved_after IS NULL)", name="stock_lines_carry_reserved"),
+    CheckConstraint("(row_version IS NULL) = (safety_after IS NULL)", name="stock_lines_carry_safety"),
+    CheckConstraint("(row_version IS NULL) = (shortage_after IS NULL)", name="stock_lines_carry_shortage"),
+    UniqueConstraint("pool_id", "sku", "node", "condition", "row_version"),
+    Index("ix_omo_posting_operation", "pool_id", "operation_id"),
+)
+"""Append-only, double entry. `place` is 'stock' (a real row) or a virtual place: supplier, customer, adjustment.
+
+`quantity` is the change of goods at the place and sums to zero per operation and SKU over all places; `reserved`,
+`safety` and `shortage` are changes of the row's other counters. Virtual lines name the node they face, have no row,
+and so cannot become hot.
+"""
+
+count_task = _table(
+    "count_task",
+    ("task_id",),
+    _text("task_id"),
+    _text("sku"),
+    _text("node"),
+    _text("condition"),
+    _int("quantity"),
+    _text("state"),
+    _text("operation_id"),
+    _int("opened_at_us"),
+    CheckConstraint("quantity > 0", name="quantity_positive"),
+    Index("ix_omo_count_task_row", "pool_id", "node", "state"),
+)
+"""A row whose book was proven wrong by goods that left it; someone should count the shelf."""
+
+order = _table(
+    "order",
+    ("order_id",),
+    _text("order_id"),
+    _text("channel"),
+    _text("external_id"),
+    _int("source_version"),
+    _text("source_sha256"),
+    _text("state"),
+    _int("version"),
+    _int("attempt"),
+    _text("document", null=True),
+    _int("created_at_us"),
+    _int("updated_at_us"),
+    UniqueConstraint("pool_id", "channel", "external_id"),
+    CheckConstraint("version >= 1 AND attempt >= 0", name="counts"),
+    Index("ix_omo_order_state", "pool_id", "state", "order_id"),
+)
+"""One row per (channel, external id). `document` is the canonical order as JSON; null where a cancellation came first."""
+
+order_line = _table(
+    "order_line",
+    ("order_id", "line"),
+    _text("order_id"),
+    _text("line"),
+    _int("position"),
+    _text("sku"),
+    _int("ordered"),
+    _int("wanted"),
+    _int("issued"),
+    _int("short"),
+    CheckConstraint("0 <= issued AND 0 <= short AND 0 <= wanted AND wanted <= ordered", name="counts"),
+)
+"""The fulfillable lines: `wanted` is what the buyer still wants in all, `issued` what went, `short` what no node had."""
+
+fulfilment = _table(
+    "fulfilment",
+    ("fulfilment",),
+    _text("fulfilment"),
+    _text("order_id"),
+    _text("node"),
+    _text("method"),
+    _text("state"),
+    _int("version"),
+    _int("attempt"),
+    _text("why"),
+    _int("offered_at_us"),
+    _int("closed_at_us", null=True),
+    _text("reject_reason", null=True),
+    _text("tracking", null=True),
+    Index("ix_omo_fulfilment_order", "pool_id", "order_id"),
+    Index("ix_omo_fulfilment_node", "pool_id", "node", "state", "fulfilment"),
+)
+
+fulfilment_line = _table(
+    "fulfilment_line",
+    ("fulfilment", "hold"),
+    _text("fulfilment"),
+    _text("hold"),
+    _text("order_id"),
+    _text("line"),
+    _text("sku"),
+    _int("quantity"),
+    CheckConstraint("quantity > 0", name="quantity_positive"),
+)
+
+decision = _table(
+    "decision",
+    ("order_id", "attempt"),
+    _text("order_id"),
+    _int("attempt"),
+    _text("policy_sha256"),
+    _text("document"),
+    _int("decided_at_us"),
+)
+"""What sourcing decided for an order and why: costs by term, reasons per line, runner-ups; JSON."""
+
+inbox = _table(
+    "inbox",
+    ("channel", "event_key"),
+    _text("channel"),
+    _text("event_key"),
+    _text("body_sha256"),
+    Column("body", LargeBinary, nullable=False),
+    _text("topic", null=True),
+    _text("state"),
+    _text("reason_code", null=True),
+    _text("reason", null=True),
+    _int("received_at_us"),
+    CheckConstraint("state IN ('read', 'parked', 'ignored')", name="state_known"),
+    Index("ix_omo_inbox_state", "pool_id", "state", "received_at_us"),
+)
+"""Every verified event with its bytes; `parked` ones could not be read and say why."""
+
+outbox = _table(
+    "outbox",
+    ("event_id",),
+    _text("event_id"),
+    _text("type"),
+    _text("subject"),
+    _int("version"),
+    _text("data"),
+    _int("created_at_us"),
+    _int("transaction_id", null=True),
+    _int("published_at_us", null=True),
+    UniqueConstraint("pool_id", "subject", "version"),
+    Index("ix_omo_outbox_unpublished", "pool_id", "published_at_us", "event_id"),
+)
+"""Facts to publish, written in the transaction that made them true. `transaction_id` is PostgreSQL's xid8."""
