@@ -1,0 +1,1 @@
+"""The order-management core of an online-merge-offline retailer."""
