@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from omo_core.model.network import DeliveryMethod, enum_of
 from omo_core.model.refusals import Refusal
-from omo_core.model.values import Count, Identifier, Instant, NodeId, Quantity, Sku, Text, Value
+from omo_core.model.stock import Command
+from omo_core.model.values import Count, Identifier, Instant, Key, NodeId, Quantity, Sku, Text, Value
 
 
 class FulfilmentState(StrEnum):
@@ -93,6 +94,8 @@ class FulfilmentOrder(Value):
     why: Text
     offered_at: Instant
     closed_at: Instant | None = None
+    reject_code: Identifier | None = None
+    """`by_node` where the node said no, `displaced` where its goods went to a counter sale first."""
     reject_reason: Text | None = None
     tracking: Text | None = None
 
@@ -107,16 +110,64 @@ class Shortfall(Value):
 
 
 class PlacedOrder(Value):
-    """The answer to placing, re-sourcing or cancelling an order: where it stands now."""
+    """The answer to placing, re-sourcing or cancelling an order: where it stands now.
 
-    order: Identifier
+    `refusals` non-empty: the request changed nothing; `order` and `state` are None where the order is not known.
+    """
+
+    order: Identifier | None
     channel: Identifier
     external_id: Identifier
-    state: Annotated[OrderState, enum_of(OrderState)]
-    version: Count
+    state: Annotated[OrderState, enum_of(OrderState)] | None
+    version: Count = 0
     """Our version of the order, growing by one with each change we record."""
     source_version: int
     fulfilment_orders: tuple[FulfilmentOrder, ...] = ()
-    """The live and finished ones; rejected and cancelled ones are in the history."""
+    """All of them, oldest first; rejected and cancelled ones are the order's history."""
     shortfalls: tuple[Shortfall, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+
+class AcceptOffer(Command):
+    """The node takes the work: its holds become firm."""
+
+    kind: Literal["accept"] = "accept"
+    fulfilment: Identifier
+
+
+class RejectOffer(Command):
+    """The node will not or cannot do it, before or after accepting; the order finds another way."""
+
+    kind: Literal["reject"] = "reject"
+    fulfilment: Identifier
+    reason: Text
+
+
+class ShipFulfilment(Command):
+    """The parcel left the node."""
+
+    kind: Literal["ship"] = "ship"
+    fulfilment: Identifier
+    tracking: Text | None = None
+
+
+class CollectFulfilment(Command):
+    """The buyer has the goods in hand: collected at the node, or taken by its courier."""
+
+    kind: Literal["collect"] = "collect"
+    fulfilment: Identifier
+
+
+FulfilmentCommand = AcceptOffer | RejectOffer | ShipFulfilment | CollectFulfilment
+
+
+class FulfilmentAnswer(Value):
+    """The answer to one fulfilment command, stored with its key and given again word for word."""
+
+    version: Literal[1] = 1
+    key: Key
+    kind: str
+    fulfilment: Identifier
+    order: PlacedOrder | None = None
+    """The order after the command; a rejected offer's successor is among its fulfilment orders."""
     refusals: tuple[Refusal, ...] = ()

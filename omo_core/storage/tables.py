@@ -211,6 +211,7 @@ fulfilment = _table(
     _text("why"),
     _int("offered_at_us"),
     _int("closed_at_us", null=True),
+    _text("reject_code", null=True),
     _text("reject_reason", null=True),
     _text("tracking", null=True),
     Index("ix_omo_fulfilment_order", "pool_id", "order_id"),
