@@ -1,1 +1,150 @@
-"""The order-management core of an online-merge-offline retailer."""
+"""The order-management core of an online-merge-offline retailer: one stock pool, every channel, one allocator."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# A public name is imported when it is first used, so importing the package stays cheap. To add one: a line in the table,
+# the same under TYPE_CHECKING, then `python tools/public_api.py`.
+_HOMES = {
+    "omo_core.model.errors": [
+        "BodyTooLarge",
+        "DatabaseError",
+        "DatabaseFull",
+        "DatabaseOutdated",
+        "DatabaseTooNew",
+        "DatabaseUnavailable",
+        "DuplicateKeyMismatch",
+        "ForgedSignature",
+        "InvalidInput",
+        "InvalidMoney",
+        "InvariantViolation",
+        "OmoError",
+        "UnknownChannel",
+        "UnreadableBody",
+    ],
+    "omo_core.model.events": ["Event"],
+    "omo_core.model.fulfilment": [
+        "FulfilmentLine",
+        "FulfilmentOrder",
+        "FulfilmentState",
+        "OrderState",
+        "PlacedOrder",
+        "Shortfall",
+    ],
+    "omo_core.model.items": ["Item"],
+    "omo_core.model.network": ["DeliveryMethod", "Network", "Node", "NodeKind", "OpeningHours"],
+    "omo_core.model.orders": [
+        "Address",
+        "Delivery",
+        "LineAmounts",
+        "Order",
+        "OrderAmounts",
+        "OrderLine",
+        "OrderStatus",
+        "PaymentStatus",
+        "Refund",
+    ],
+    "omo_core.model.refusals": ["Refusal"],
+    "omo_core.model.stock": [
+        "ConfirmHolds",
+        "CounterSale",
+        "Demand",
+        "Displaced",
+        "Hold",
+        "HoldRequest",
+        "HoldState",
+        "Issue",
+        "IssueHolds",
+        "Level",
+        "PlaceHolds",
+        "Receive",
+        "ReleaseHolds",
+        "ReplaceHolds",
+        "SetSafety",
+        "Shortage",
+        "StockAnswer",
+    ],
+    "omo_core.model.values": ["GeoPoint", "Money"],
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605  one table, not two
+
+if TYPE_CHECKING:
+    from omo_core.model.errors import (
+        BodyTooLarge as BodyTooLarge,
+        DatabaseError as DatabaseError,
+        DatabaseFull as DatabaseFull,
+        DatabaseOutdated as DatabaseOutdated,
+        DatabaseTooNew as DatabaseTooNew,
+        DatabaseUnavailable as DatabaseUnavailable,
+        DuplicateKeyMismatch as DuplicateKeyMismatch,
+        ForgedSignature as ForgedSignature,
+        InvalidInput as InvalidInput,
+        InvalidMoney as InvalidMoney,
+        InvariantViolation as InvariantViolation,
+        OmoError as OmoError,
+        UnknownChannel as UnknownChannel,
+        UnreadableBody as UnreadableBody,
+    )
+    from omo_core.model.events import Event as Event
+    from omo_core.model.fulfilment import (
+        FulfilmentLine as FulfilmentLine,
+        FulfilmentOrder as FulfilmentOrder,
+        FulfilmentState as FulfilmentState,
+        OrderState as OrderState,
+        PlacedOrder as PlacedOrder,
+        Shortfall as Shortfall,
+    )
+    from omo_core.model.items import Item as Item
+    from omo_core.model.network import (
+        DeliveryMethod as DeliveryMethod,
+        Network as Network,
+        Node as Node,
+        NodeKind as NodeKind,
+        OpeningHours as OpeningHours,
+    )
+    from omo_core.model.orders import (
+        Address as Address,
+        Delivery as Delivery,
+        LineAmounts as LineAmounts,
+        Order as Order,
+        OrderAmounts as OrderAmounts,
+        OrderLine as OrderLine,
+        OrderStatus as OrderStatus,
+        PaymentStatus as PaymentStatus,
+        Refund as Refund,
+    )
+    from omo_core.model.refusals import Refusal as Refusal
+    from omo_core.model.stock import (
+        ConfirmHolds as ConfirmHolds,
+        CounterSale as CounterSale,
+        Demand as Demand,
+        Displaced as Displaced,
+        Hold as Hold,
+        HoldRequest as HoldRequest,
+        HoldState as HoldState,
+        Issue as Issue,
+        IssueHolds as IssueHolds,
+        Level as Level,
+        PlaceHolds as PlaceHolds,
+        Receive as Receive,
+        ReleaseHolds as ReleaseHolds,
+        ReplaceHolds as ReplaceHolds,
+        SetSafety as SetSafety,
+        Shortage as Shortage,
+        StockAnswer as StockAnswer,
+    )
+    from omo_core.model.values import GeoPoint as GeoPoint, Money as Money
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]
