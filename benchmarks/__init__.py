@@ -1,0 +1,1 @@
+"""Named, seeded benchmarks: `python -m benchmarks NAME --json`."""
