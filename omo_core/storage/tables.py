@@ -16,10 +16,14 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 # STRICT tables of SQLite take INTEGER, TEXT and BLOB only; PostgreSQL needs 64 bits to be said.
 Int64 = BigInteger().with_variant(Integer(), "sqlite")
+
+# Byte order, which is the order of code points: both engines and Python then sort alike, and compare faster.
+Utf8 = Text().with_variant(Text(collation="C"), "postgresql")
 
 metadata: Final = MetaData(
     naming_convention={
@@ -32,7 +36,7 @@ metadata: Final = MetaData(
 
 
 def _text(name: str, *, null: bool = False) -> Column[Any]:
-    return Column(name, Text, nullable=null)
+    return Column(name, Utf8, nullable=null)
 
 
 def _int(name: str, *, null: bool = False) -> Column[Any]:
@@ -254,7 +258,14 @@ inbox = _table(
     _text("reason", null=True),
     _int("received_at_us"),
     CheckConstraint("state IN ('read', 'parked', 'ignored')", name="state_known"),
-    Index("ix_omo_inbox_state", "pool_id", "state", "received_at_us"),
+    Index(
+        "ix_omo_inbox_parked",
+        "pool_id",
+        "channel",
+        "event_key",
+        postgresql_where=text("state = 'parked'"),
+        sqlite_where=text("state = 'parked'"),
+    ),
 )
 """Every verified event with its bytes; `parked` ones could not be read and say why."""
 
@@ -270,6 +281,12 @@ outbox = _table(
     _int("transaction_id", null=True),
     _int("published_at_us", null=True),
     UniqueConstraint("pool_id", "subject", "version"),
-    Index("ix_omo_outbox_unpublished", "pool_id", "published_at_us", "event_id"),
+    Index(
+        "ix_omo_outbox_unpublished",
+        "pool_id",
+        "event_id",
+        postgresql_where=text("published_at_us IS NULL"),
+        sqlite_where=text("published_at_us IS NULL"),
+    ),
 )
 """Facts to publish, written in the transaction that made them true. `transaction_id` is PostgreSQL's xid8."""

@@ -1,0 +1,101 @@
+"""SQL texts of the set-based helpers, per engine, made once for each table and choice of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import LargeBinary, Table, Text
+
+from omo_core.model.errors import InvalidInput
+
+Values = Sequence[Any]
+
+_KINDS: Final[dict[str, type]] = {"text": str, "bigint": int, "bytea": bytes}
+
+
+# Names below come from our own tables, never from a caller's text; values are always bound.
+
+
+@cache
+def insert_sql(table: Table, columns: tuple[str, ...], postgres: bool) -> str:
+    """INSERT of many rows: PostgreSQL binds the pool and one array a column, SQLite the pool and one row's values."""
+    names = ", ".join(f'"{name}"' for name in ("pool_id", *columns))
+    if not postgres:
+        marks = ", ".join("?" * (len(columns) + 1))
+        return f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})'  # noqa: S608
+    return f'INSERT INTO "{table.name}" ({names}) SELECT %s, v.* FROM {_unnest(table, columns)} AS v'  # noqa: S608
+
+
+@cache
+def insert_new_sql(table: Table, columns: tuple[str, ...], keys: tuple[str, ...]) -> str:
+    """PostgreSQL's INSERT that passes over taken keys and returns those it inserted; binds as `insert_sql`."""
+    names = ", ".join(f'"{name}"' for name in keys)
+    return f"{insert_sql(table, columns, True)} ON CONFLICT (pool_id, {names}) DO NOTHING RETURNING {names}"
+
+
+@cache
+def update_sql(table: Table, keys: tuple[str, ...], changes: tuple[str, ...], postgres: bool) -> str:
+    """UPDATE by key columns; PostgreSQL binds key arrays, change arrays, pool; SQLite a row's changes, pool, keys."""
+    if not postgres:
+        sets = ", ".join(f'"{name}" = ?' for name in changes)
+        match = " AND ".join(f'"{name}" = ?' for name in ("pool_id", *keys))
+        return f'UPDATE "{table.name}" SET {sets} WHERE {match}'  # noqa: S608
+    sets = ", ".join(f'"{name}" = v.c{i}' for i, name in enumerate(changes))
+    match = " AND ".join(f't."{name}" = v.k{i}' for i, name in enumerate(keys))
+    names = ", ".join([*(f"k{i}" for i in range(len(keys))), *(f"c{i}" for i in range(len(changes)))])
+    arrays = _unnest(table, (*keys, *changes))
+    return f'UPDATE "{table.name}" AS t SET {sets} FROM {arrays} AS v ({names}) WHERE t.pool_id = %s AND {match}'  # noqa: S608
+
+
+@cache
+def select_sql(table: Table, columns: tuple[str, ...], keys: tuple[str, ...], postgres: bool, lock: bool) -> str:
+    """SELECT by many keys in key order; PostgreSQL binds key arrays and the pool, SQLite one JSON text and the pool.
+
+    PostgreSQL plans LockRows above the sort, and key columns never change: so the rows are locked in key order.
+    """
+    chosen = ", ".join(f't."{name}"' for name in columns)
+    rest = tuple(column.name for column in table.primary_key if column.name not in ("pool_id", *keys))
+    order = ", ".join(f't."{name}"' for name in (*keys, *rest))
+    if postgres:
+        names = ", ".join(f"k{i}" for i in range(len(keys)))
+        match = " AND ".join(f't."{name}" = v.k{i}' for i, name in enumerate(keys))
+        source = f'{_unnest(table, keys)} AS v ({names}) JOIN "{table.name}" AS t ON t.pool_id = %s AND {match}'
+        tail = " FOR UPDATE OF t" if lock else ""
+        return f"SELECT {chosen} FROM {source} ORDER BY {order}{tail}"  # noqa: S608
+    parts = ["v.value"] if len(keys) == 1 else [f"json_extract(v.value, '$[{i}]')" for i in range(len(keys))]
+    match = " AND ".join(f't."{name}" = {part}' for name, part in zip(keys, parts, strict=True))
+    # CROSS JOIN fixes the order of loops in SQLite: keys outside, index look-ups inside.
+    source = f'json_each(?) AS v CROSS JOIN "{table.name}" AS t ON t.pool_id = ? AND {match}'
+    return f"SELECT {chosen} FROM {source} ORDER BY {order}"  # noqa: S608
+
+
+def _unnest(table: Table, columns: tuple[str, ...]) -> str:
+    return f"unnest({', '.join(f'%s::{array_type(table, name)}[]' for name in columns)})"
+
+
+def array_type(table: Table, column: str) -> str:
+    """The PostgreSQL type of a column's values: text, bigint or bytea."""
+    kind = table.c[column].type
+    if isinstance(kind, LargeBinary):
+        return "bytea"
+    return "text" if isinstance(kind, Text) else "bigint"
+
+
+def checked(table: Table, column: str, values: Values) -> Values:
+    """`values` if each is exactly what the column holds, so that both engines refuse alike what one would coerce.
+
+    SQLite takes '12', 1.0 and True for an INTEGER and NUL inside a TEXT; PostgreSQL rounds floats. Subclasses such as
+    StrEnum members are made plain. Raises `InvalidInput`.
+    """
+    kind = _KINDS[array_type(table, column)]
+    for found in set(map(type, values)):
+        if found is kind or (found is type(None) and table.c[column].nullable):
+            continue
+        if found is bool or not issubclass(found, kind):
+            raise InvalidInput(f"{table.name}.{column} takes {kind.__name__}, not {found.__name__}; convert it first")
+        values = [kind.__str__(value) if kind is str and value is not None else value for value in values]
+    if kind is str and "\x00" in "".join(filter(None, values)):
+        raise InvalidInput(f"{table.name}.{column} got text with a NUL character; remove it")
+    return values
