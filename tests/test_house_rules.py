@@ -15,12 +15,13 @@ from tools.house_rules import ROOT, Module
 
 MAY_PRINT = ["omo_core/cli.py", "omo_core/cli/"]
 
-# File or folder -> why it may read the clock, draw ids or throw dice itself.
+# File, folder or file::dotted.name -> why it may read the clock, draw ids or throw dice itself.
 MAY_READ_THE_WORLD: Mapping[str, str] = {
     "omo_core/cli.py": "shows how long things took",
     "omo_core/cli/": "shows how long things took",
     "omo_core/storage/clock.py": "the clock that is injected by default",
     "omo_core/storage/ids.py": "the ids that are injected by default",
+    "omo_core/storage/database.py::random.Random": "spaces retries, where the host gives no generator of its own",
     "omo_core/testing/postgres.py": "waits for a process",
     "omo_core/testing/postgres_guard.py": "waits for a process",
 }
@@ -115,6 +116,9 @@ def test_time_ids_and_chance_are_injected() -> None:
 def test_a_clock_or_dice_of_its_own_is_noticed(source: str) -> None:
     assert len(rules.uninjected_clocks_and_dice([module(source)], {})) == 1
     assert rules.uninjected_clocks_and_dice([module(source)], {"omo_core/allocation/": "a reason"}) == []
+    assert (
+        len(rules.uninjected_clocks_and_dice([module(source)], {"omo_core/allocation/kernels.py::os.urandom": ""})) == 1
+    )
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,10 @@ def prints(modules: Iterable[Module], allowed: Iterable[str]) -> list[str]:
 
 
 def uninjected_clocks_and_dice(modules: Iterable[Module], allowed: Mapping[str, str]) -> list[str]:
-    """Time, ids and chance come from what the hub was given. References count as well as calls."""
+    """Time, ids and chance come from what the hub was given. References count as well as calls.
+
+    `allowed` maps a file, a folder with its slash, or `file::dotted.name` to the reason.
+    """
     found = []
     for module in modules:
         if _is_allowed(module.path, allowed):
@@ -114,7 +117,12 @@ def uninjected_clocks_and_dice(modules: Iterable[Module], allowed: Mapping[str, 
         seeded = {id(call.func) for call in _calls(module) if call.args or call.keywords}
         for node in ast.walk(module.tree):
             full = _full_name(node, names)
-            if full is None or full in NOT_DICE or (full in SEEDED and id(node) in seeded):
+            if (
+                full is None
+                or full in NOT_DICE
+                or f"{module.path}::{full}" in allowed
+                or (full in SEEDED and id(node) in seeded)
+            ):
                 continue
             if full in CLOCKS or full.startswith(DICE):
                 found.append(f"{module.path}:{getattr(node, 'lineno', 0)}: {full} is not injected")

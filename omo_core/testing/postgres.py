@@ -21,7 +21,8 @@ from urllib.parse import quote, urlencode
 
 from omo_core.testing import postgres_guard
 
-SUPERUSER = "omo"
+SUPERUSER = "postgres"
+OWNER = "omo"  # an ordinary role, as in production: a superuser passes every privilege check
 PORT = 5432  # names the socket file; nothing listens on TCP
 UNPRIVILEGED_USERS = ("postgres", "nobody")
 LONGEST_SOCKET_PATH = 100  # the kernel's limit is 108 bytes on Linux, 104 on macOS
@@ -196,14 +197,14 @@ class PostgresServer:
             self._guard = None
         self._folder = None
 
-    def url(self, database: str) -> str:
+    def url(self, database: str, *, user: str = OWNER) -> str:
         """The SQLAlchemy URL of one database."""
         where = urlencode({"host": str(self.folder), "port": PORT}, safe="/")
-        return f"postgresql+psycopg://{SUPERUSER}@/{quote(database)}?{where}"
+        return f"postgresql+psycopg://{user}@/{quote(database)}?{where}"
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
         """Create an empty database, or a copy of `template` to which nobody is connected; returns its URL."""
-        self._execute('CREATE DATABASE "{}" TEMPLATE "{}"', name, template)
+        self._execute('CREATE DATABASE "{}" OWNER "{}" TEMPLATE "{}"', name, OWNER, template)
         return self.url(name)
 
     def drop_database(self, name: str) -> None:
@@ -243,14 +244,28 @@ class PostgresServer:
             os.chown(folder, self._identity["user"], self._identity["group"])
         if not self._can_run(folder, self.binaries):
             self.binaries = _copy_installation(self.binaries, folder / "server")
-        result = self._run(
-            folder,
-            self.binaries / "initdb",
-            *("--pgdata", str(folder / "data"), "--username", SUPERUSER, "--auth", "trust"),
-            *("--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"),
-        )
-        if result.returncode:
-            raise PostgresUnavailable(f"initdb from {self.binaries} failed:\n{result.stdout}")
+        data = str(folder / "data")
+        steps = [
+            [
+                "initdb",
+                "-D",
+                data,
+                "-U",
+                SUPERUSER,
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "-N",
+                "--no-instructions",
+            ],
+            ["postgres", "--single", "-D", data, "-F", "postgres"],
+        ]
+        for program, *arguments in steps:
+            result = self._run(folder, self.binaries / program, *arguments, stdin=f"CREATE ROLE {OWNER} LOGIN")
+            if result.returncode or "ERROR:" in result.stdout:
+                raise PostgresUnavailable(f"{program} from {self.binaries} failed:\n{result.stdout}")
 
     def _can_run(self, folder: Path, binaries: Path) -> bool:
         try:
@@ -260,9 +275,10 @@ class PostgresServer:
                 raise
             return False
 
-    def _run(self, folder: Path, program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _run(self, folder: Path, program: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [program, *arguments],
+            input=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

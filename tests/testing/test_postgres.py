@@ -92,6 +92,16 @@ def test_serves_sqlalchemy_and_copies_templates(server: PostgresServer) -> None:
     assert rows(original, "SELECT 1 FROM pg_database WHERE datname = 'copy'") == []
 
 
+def test_a_database_belongs_to_an_ordinary_role(server: PostgresServer) -> None:
+    url = server.create_database("shop")
+    question = "SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user"
+    assert rows(url, question) == [("omo", False)]
+    assert rows(server.url("shop", user=postgres.SUPERUSER), question) == [("postgres", True)]
+    rows(url, "CREATE TABLE shelf (units int); REVOKE UPDATE ON shelf FROM CURRENT_USER")
+    with pytest.raises(sqlalchemy.exc.ProgrammingError, match="permission denied"):
+        rows(url, "UPDATE shelf SET units = 0")
+
+
 def test_settings_reach_the_server(binaries: Path) -> None:
     asked = {"timezone": "America/St_Johns"}
     with PostgresServer(binaries=binaries, durable=True, max_connections=17, settings=asked) as server:
