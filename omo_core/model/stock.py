@@ -171,9 +171,7 @@ class IssueHolds(Command):
     reference: Text | None = None
 
 
-StockCommand = (
-    Receive | CounterSale | SetSafety | PlaceHolds | ReplaceHolds | ConfirmHolds | ReleaseHolds | IssueHolds
-)
+StockCommand = Receive | CounterSale | SetSafety | PlaceHolds | ReplaceHolds | ConfirmHolds | ReleaseHolds | IssueHolds
 
 
 class Displaced(Value):
@@ -196,16 +194,14 @@ class Shortage(Value):
 
 
 class StockAnswer(Value):
-    """The answer to one stock command, stored with its key and given again word for word.
-
-    """
+    """The answer to one stock command, stored with its key and given again word for word."""
 
     version: Literal[1] = 1
     key: Key
     kind: str
     refusals: tuple[Refusal, ...] = ()
     holds: tuple[Hold, ...] = ()
-    """Holds placed or changed, after the command."""
+    """Holds after the command: those it placed, in the order of its lines, then those it changed."""
     displaced: tuple[Displaced, ...] = ()
     shortages: tuple[Shortage, ...] = ()
 

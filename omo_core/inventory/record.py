@@ -1,0 +1,104 @@
+"""Writing a working set back: guarded, set-based, all in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from omo_core.inventory.load import ROW_KEY
+from omo_core.inventory.working import HeldUnits, Row, WorkingSet
+from omo_core.model.errors import InvariantViolation
+from omo_core.model.stock import SELLABLE
+from omo_core.storage import tables
+from omo_core.storage.transaction import Transaction
+
+_COUNTERS = ("on_hand", "reserved", "safety", "shortage")
+
+
+def record(tx: Transaction, work: WorkingSet) -> None:
+    """Write the changed rows and holds, the ledger lines that explain them, and the count tasks.
+
+    Raises `InvariantViolation` where a guard does not hold: someone changed a locked row around the library.
+    """
+    _write_rows(tx, [row for row in work.rows.values() if row.version != row.stored_version])
+    _write_holds(tx, work.holds.values())
+    tx.insert(tables.posting, work.postings)
+    tx.insert(tables.count_task, work.count_tasks)
+
+
+def _write_rows(tx: Transaction, rows: Iterable[Row]) -> None:
+    known: list[dict[str, Any]] = []
+    fresh: list[dict[str, Any]] = []
+    for row in sorted(rows, key=lambda row: (row.sku, row.node)):
+        written = {
+            "sku": row.sku,
+            "node": row.node,
+            "condition": SELLABLE,
+            "on_hand": row.on_hand,
+            "reserved": row.reserved,
+            "safety": row.safety,
+            "shortage": row.shortage,
+        }
+        if row.stored_version:
+            known.append({**written, "version": row.stored_version, "next_version": row.version})
+        else:
+            fresh.append({**written, "version": row.version, "halted": 0})
+    changes = {name: name for name in _COUNTERS} | {"version": "next_version"}
+    matched = tx.update(tables.stock, known, keys=(*ROW_KEY, "version"), changes=changes)
+    _require(matched, len(known), "stock rows")
+    tx.insert(tables.stock, fresh)
+
+
+def _write_holds(tx: Transaction, holds: Iterable[HeldUnits]) -> None:
+    holds = list(holds)
+    tx.insert(tables.hold, [_fresh(hold) for hold in holds if hold.stored_state is None])
+    changed = [
+        {
+            "hold": hold.hold,
+            "state": hold.stored_state.value,
+            "pending": hold.stored_pending,
+            "next_state": hold.state.value,
+            "next_pending": hold.pending,
+            "issued": hold.issued,
+            "released": hold.released,
+            "expires_at_us": hold.expires_at_us,
+        }
+        for hold in holds
+        if hold.stored_state is not None and hold.changed
+    ]
+    changes = {
+        "state": "next_state",
+        "pending": "next_pending",
+        "issued": "issued",
+        "released": "released",
+        "expires_at_us": "expires_at_us",
+    }
+    matched = tx.update(tables.hold, changed, keys=("hold", "state", "pending"), changes=changes)
+    _require(matched, len(changed), "holds")
+
+
+def _fresh(hold: HeldUnits) -> dict[str, Any]:
+    return {
+        "hold": hold.hold,
+        "owner": hold.owner,
+        "line": hold.line,
+        "sku": hold.sku,
+        "node": hold.node,
+        "condition": SELLABLE,
+        "quantity": hold.quantity,
+        "pending": hold.pending,
+        "issued": hold.issued,
+        "released": hold.released,
+        "state": hold.state.value,
+        "placed_at_us": hold.placed_at_us,
+        "expires_at_us": hold.expires_at_us,
+        "operation_id": hold.operation_id,
+    }
+
+
+def _require(matched: int, wanted: int, what: str) -> None:
+    if matched != wanted:
+        raise InvariantViolation(
+            f"{wanted - matched} of {wanted} {what} changed while they were locked; nothing was applied. "
+            "Something writes to the stock tables around the library: stop it and run `omo audit`."
+        )

@@ -1,0 +1,228 @@
+"""The working set: the stock rows and holds that a batch touches, in memory, and the ledger lines it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from omo_core.model.refusals import Refusal
+from omo_core.model.stock import SELLABLE, Hold, HoldRequest, HoldState
+from omo_core.storage.clock import from_us
+
+Cell = tuple[str, str]
+"""(sku, node): the key of a stock row, whose condition is sellable."""
+
+STOCK: Final = "stock"
+SUPPLIER: Final = "supplier"
+CUSTOMER: Final = "customer"
+ADJUSTMENT: Final = "adjustment"
+"""Places of postings: the real row, where goods come from, where they go, and what the book got wrong."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One stock row: as the batch has changed it so far, and the version it was read with (0: not stored yet)."""
+
+    sku: str
+    node: str
+    on_hand: int = 0
+    reserved: int = 0
+    safety: int = 0
+    shortage: int = 0
+    version: int = 0
+    halted: bool = False
+    stored_version: int = 0
+
+    @property
+    def free(self) -> int:
+        """Units a new hold may take; negative where safety stock exceeds what is left."""
+        return self.on_hand - self.reserved - self.safety
+
+
+@dataclass(slots=True)
+class HeldUnits:
+    """One hold as the batch has changed it so far, and the state and pending units it was read with.
+
+    `stored_state` None means that this batch places it.
+    """
+
+    hold: str
+    owner: str
+    line: str
+    sku: str
+    node: str
+    quantity: int
+    pending: int
+    issued: int
+    released: int
+    state: HoldState
+    placed_at_us: int
+    expires_at_us: int | None
+    operation_id: str
+    stored_state: HoldState | None = None
+    stored_pending: int = 0
+
+    @property
+    def cell(self) -> Cell:
+        """The stock row that carries its pending units."""
+        return (self.sku, self.node)
+
+    @property
+    def changed(self) -> bool:
+        """Whether a stored hold is no longer as it was read."""
+        return self.stored_state is not None and (self.stored_state, self.stored_pending) != (self.state, self.pending)
+
+    def release(self, units: int, end: HoldState) -> None:
+        """Give units back to the pool; the hold ends in `end` once nothing is pending."""
+        self.pending -= units
+        self.released += units
+        if self.pending == 0:
+            self.state = end
+
+    def issue(self, units: int) -> None:
+        """Let units leave; the hold is issued once nothing is pending."""
+        self.pending -= units
+        self.issued += units
+        if self.pending == 0:
+            self.state = HoldState.ISSUED
+
+    def value(self) -> Hold:
+        """The hold as a noun of the model, as it stands now."""
+        return Hold(
+            hold=self.hold,
+            owner=self.owner,
+            line=self.line,
+            sku=self.sku,
+            node=self.node,
+            quantity=self.quantity,
+            pending=self.pending,
+            issued=self.issued,
+            released=self.released,
+            state=self.state,
+            expires_at=None if self.expires_at_us is None else from_us(self.expires_at_us),
+        )
+
+
+@dataclass(slots=True)
+class WorkingSet:
+    """Everything a batch may decide on, already locked; and, growing, everything it will write."""
+
+    now_us: int
+    new_id: Callable[[], str]
+    rows: dict[Cell, Row] = field(default_factory=dict)
+    holds: dict[str, HeldUnits] = field(default_factory=dict)
+    holds_by_cell: dict[Cell, list[HeldUnits]] = field(default_factory=dict)
+    """The open holds of the rows on which promises may have to be displaced."""
+    skus: set[str] = field(default_factory=set)
+    nodes: set[str] = field(default_factory=set)
+    """The known ones among the items and nodes of commands that name no stock row yet."""
+    postings: list[dict[str, Any]] = field(default_factory=list)
+    count_tasks: list[dict[str, Any]] = field(default_factory=list)
+
+    def unknown(self, cells: Iterable[Cell]) -> tuple[Refusal, ...]:
+        """A refusal for each item and node that the pool does not know; a cell with a stock row is known."""
+        strangers = [cell for cell in cells if cell not in self.rows]
+        skus = dict.fromkeys(sku for sku, _ in strangers if sku not in self.skus)
+        nodes = dict.fromkeys(node for _, node in strangers if node not in self.nodes)
+        return (
+            *(Refusal.of("unknown_sku", sku=sku) for sku in skus),
+            *(Refusal.of("unknown_node", node=node) for node in nodes),
+        )
+
+    def post(
+        self, operation_id: str, cell: Cell, *, quantity: int = 0, reserved: int = 0, safety: int = 0, shortage: int = 0
+    ) -> None:
+        """Change a stock row by one ledger line that carries its next version; no change writes no line."""
+        if not (quantity or reserved or safety or shortage):
+            return
+        row = self.rows.get(cell)
+        if row is None:
+            row = self.rows[cell] = Row(*cell)
+        row.on_hand += quantity
+        row.reserved += reserved
+        row.safety += safety
+        row.shortage += shortage
+        row.version += 1
+        self.postings.append(
+            {
+                "posting_id": self.new_id(),
+                "operation_id": operation_id,
+                "place": STOCK,
+                "sku": row.sku,
+                "node": row.node,
+                "condition": SELLABLE,
+                "quantity": quantity,
+                "reserved": reserved,
+                "safety": safety,
+                "shortage": shortage,
+                "row_version": row.version,
+                "on_hand_after": row.on_hand,
+                "reserved_after": row.reserved,
+                "safety_after": row.safety,
+                "shortage_after": row.shortage,
+                "posted_at_us": self.now_us,
+            }
+        )
+
+    def balance(self, operation_id: str, place: str, cell: Cell, quantity: int) -> None:
+        """The other side of a change of goods: a line at a virtual place, which has no row and so cannot be hot."""
+        if not quantity:
+            return
+        self.postings.append(
+            {
+                "posting_id": self.new_id(),
+                "operation_id": operation_id,
+                "place": place,
+                "sku": cell[0],
+                "node": cell[1],
+                "condition": SELLABLE,
+                "quantity": quantity,
+                "reserved": 0,
+                "safety": 0,
+                "shortage": 0,
+                "row_version": None,
+                "on_hand_after": None,
+                "reserved_after": None,
+                "safety_after": None,
+                "shortage_after": None,
+                "posted_at_us": self.now_us,
+            }
+        )
+
+    def place(self, operation_id: str, request: HoldRequest, expires_at_us: int | None) -> HeldUnits:
+        """A new hold; the caller has decided that its units are free and posts them."""
+        hold = HeldUnits(
+            hold=self.new_id(),
+            owner=request.owner,
+            line=request.line,
+            sku=request.sku,
+            node=request.node,
+            quantity=request.quantity,
+            pending=request.quantity,
+            issued=0,
+            released=0,
+            state=HoldState.PLACED,
+            placed_at_us=self.now_us,
+            expires_at_us=expires_at_us,
+            operation_id=operation_id,
+        )
+        self.holds[hold.hold] = hold
+        if hold.cell in self.holds_by_cell:
+            self.holds_by_cell[hold.cell].append(hold)
+        return hold
+
+    def open_count_task(self, operation_id: str, cell: Cell, quantity: int) -> None:
+        """Ask for a count of a shelf whose book was proven wrong by `quantity` units."""
+        self.count_tasks.append(
+            {
+                "task_id": self.new_id(),
+                "sku": cell[0],
+                "node": cell[1],
+                "condition": SELLABLE,
+                "quantity": quantity,
+                "state": "open",
+                "operation_id": operation_id,
+                "opened_at_us": self.now_us,
+            }
+        )
