@@ -25,9 +25,7 @@ class FulfilmentState(StrEnum):
 
 
 FULFILMENT_TRANSITIONS: dict[FulfilmentState, frozenset[FulfilmentState]] = {
-    FulfilmentState.OFFERED: frozenset(
-        {FulfilmentState.ACCEPTED, FulfilmentState.REJECTED, FulfilmentState.CANCELLED}
-    ),
+    FulfilmentState.OFFERED: frozenset({FulfilmentState.ACCEPTED, FulfilmentState.REJECTED, FulfilmentState.CANCELLED}),
     FulfilmentState.ACCEPTED: frozenset(
         {
             FulfilmentState.SHIPPED,

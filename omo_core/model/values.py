@@ -6,7 +6,7 @@ import hashlib
 import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -171,15 +171,3 @@ def format_minor(minor: int, currency: str) -> str:
     """The amount in major units as a decimal string with the currency's digits, such as '12.34' or '1200'."""
     exponent = currency_exponent(currency)
     return str(Decimal(minor).scaleb(-exponent).quantize(Decimal(1).scaleb(-exponent)))
-
-
-def require_aware_utc(instant: datetime, name: str) -> datetime:
-    """The instant in UTC; `ValueError` that names the argument if it has no time zone."""
-    if instant.tzinfo is None:
-        raise ValueError(f"{name} must be an aware datetime; give it a time zone, for example UTC")
-    return instant.astimezone(UTC)
-
-
-def to_plain(value: Value) -> dict[str, Any]:
-    """The value as JSON-ready plain data, without fields that are None (shorter documents, same meaning)."""
-    return value.model_dump(mode="json", exclude_none=True)
