@@ -12,6 +12,7 @@ from omo_core.model.errors import InvalidInput
 
 Values = Sequence[Any]
 
+_MOST: Final = 2**63 - 1
 _KINDS: Final[dict[str, type]] = {"text": str, "bigint": int, "bytea": bytes}
 
 
@@ -77,6 +78,8 @@ def _unnest(table: Table, columns: tuple[str, ...]) -> str:
 
 def array_type(table: Table, column: str) -> str:
     """The PostgreSQL type of a column's values: text, bigint or bytea."""
+    if column not in table.c:
+        raise InvalidInput(f"{table.name} has no column {column!r}")
     kind = table.c[column].type
     if isinstance(kind, LargeBinary):
         return "bytea"
@@ -96,6 +99,10 @@ def checked(table: Table, column: str, values: Values) -> Values:
         if found is bool or not issubclass(found, kind):
             raise InvalidInput(f"{table.name}.{column} takes {kind.__name__}, not {found.__name__}; convert it first")
         values = [kind.__str__(value) if kind is str and value is not None else value for value in values]
+    if kind is int and (
+        max(filter(None, values), default=0) > _MOST or min(filter(None, values), default=0) < -_MOST - 1
+    ):
+        raise InvalidInput(f"{table.name}.{column} got a number that does not fit 64 bits; correct it")
     if kind is str and "\x00" in "".join(filter(None, values)):
         raise InvalidInput(f"{table.name}.{column} got text with a NUL character; remove it")
     return values

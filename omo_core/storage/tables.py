@@ -278,15 +278,17 @@ outbox = _table(
     _int("version"),
     _text("data"),
     _int("created_at_us"),
-    _int("transaction_id", null=True),
+    _int("transaction_id"),
     _int("published_at_us", null=True),
     UniqueConstraint("pool_id", "subject", "version"),
     Index(
         "ix_omo_outbox_unpublished",
         "pool_id",
-        "event_id",
+        "transaction_id",
+        "subject",
+        "version",
         postgresql_where=text("published_at_us IS NULL"),
         sqlite_where=text("published_at_us IS NULL"),
     ),
 )
-"""Facts to publish, written in the transaction that made them true. `transaction_id` is PostgreSQL's xid8."""
+"""Facts to publish, written in the transaction that made them true; `transaction_id` is the order they are read in."""
