@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from omo_core.inventory.auditor import AuditReport, Finding, audit
 from omo_core.inventory.availability import (
     available_by_pair,
     available_of_skus,
@@ -13,8 +14,11 @@ from omo_core.inventory.holds import expire_holds, holds_of
 from omo_core.inventory.pool import apply_many, apply_one
 
 __all__ = [
+    "AuditReport",
+    "Finding",
     "apply_many",
     "apply_one",
+    "audit",
     "available_by_pair",
     "available_of_skus",
     "available_to_promise",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from omo_core.model.network import enum_of
 from omo_core.model.refusals import Refusal
-from omo_core.model.values import Count, Identifier, Instant, Key, NodeId, Quantity, Sku, Text, Value
+from omo_core.model.values import MAX_QUANTITY, Count, Identifier, Instant, Key, NodeId, Quantity, Sku, Text, Value
 
 SELLABLE = "sellable"
 
@@ -97,11 +97,25 @@ class Command(Value):
     """The caller's system; keys are unique within it."""
 
 
+def _within_limits(lines: tuple[Demand, ...]) -> tuple[Demand, ...]:
+    """Lines of one SKU and node are booked as one quantity, so their sum has the limit of a quantity."""
+    sums: dict[tuple[str, str], int] = {}
+    for line in lines:
+        cell = (line.sku, line.node)
+        sums[cell] = sums.get(cell, 0) + line.quantity
+        if sums[cell] > MAX_QUANTITY:
+            raise ValueError(f"the lines of {line.sku!r} at {line.node!r} add to more than {MAX_QUANTITY}")
+    return lines
+
+
+Goods = Annotated[tuple[Demand, ...], Field(min_length=1), AfterValidator(_within_limits)]
+
+
 class Receive(Command):
     """Goods arrive at a node and are sellable. Lines of one SKU and node are summed."""
 
     kind: Literal["receive"] = "receive"
-    lines: tuple[Demand, ...] = Field(min_length=1)
+    lines: Goods
     reference: Text | None = None
 
 
@@ -109,7 +123,7 @@ class CounterSale(Command):
     """A till sold goods that are gone: never refused, whatever the book says."""
 
     kind: Literal["counter_sale"] = "counter_sale"
-    lines: tuple[Demand, ...] = Field(min_length=1)
+    lines: Goods
     reference: Text | None = None
 
 
