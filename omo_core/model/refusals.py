@@ -44,4 +44,9 @@ REFUSAL_SENTENCES: Final[Mapping[str, str]] = {
     "unknown_fulfilment_order": "No fulfilment order {fulfilment} exists in this pool.",
     "wrong_state": "Fulfilment order {fulfilment} is {state}; {action} needs {needed}.",
     "no_node": "No node can serve {missing} of {wanted} units of {sku}.",
+    "no_stock": "No node holds {sku}; {missing} of {wanted} units wait for a receipt.",
+    "sold_out": "The last of {sku} is taken; {missing} of {wanted} units wait for a receipt.",
+    "no_eligible_node": "No node that holds {sku} may serve this order; {missing} of {wanted} units are unserved.",
+    "node_limit": "The order may use no further node; {missing} of {wanted} units of {sku} are unserved.",
+    "too_dear": "Serving {missing} of {wanted} units of {sku} costs more than the policy's price of not serving them.",
 }

@@ -1,0 +1,32 @@
+"""The allocator: which node serves which unit of which order, how the order is split, and why."""
+
+from omo_core.allocation.costs import CostTerm, PairPrice, default_terms
+from omo_core.allocation.demand import DemandLine, OrderDemand
+from omo_core.allocation.eligibility import Rule, default_rules
+from omo_core.allocation.greedy import solve_greedy
+from omo_core.allocation.network_index import NetworkIndex
+from omo_core.allocation.plan import Assignment, LineShortfall, OrderPlan, Plan, RunnerUp
+from omo_core.allocation.policy import NodeKindCosts, SourcingPolicy
+from omo_core.allocation.problem import AllocationProblem
+from omo_core.allocation.warmup import warmup
+
+__all__ = [
+    "AllocationProblem",
+    "Assignment",
+    "CostTerm",
+    "DemandLine",
+    "LineShortfall",
+    "NetworkIndex",
+    "NodeKindCosts",
+    "OrderDemand",
+    "OrderPlan",
+    "PairPrice",
+    "Plan",
+    "Rule",
+    "RunnerUp",
+    "SourcingPolicy",
+    "default_rules",
+    "default_terms",
+    "solve_greedy",
+    "warmup",
+]

@@ -1,0 +1,250 @@
+"""Explanations: why these nodes, what the runner-ups would have cost or which rule kept them out, what is missing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omo_core.allocation.accounts import Accounts
+from omo_core.allocation.candidate_kernels import NO_DISTANCE
+from omo_core.allocation.explain_kernels import IN_USE, weigh_alternatives
+from omo_core.allocation.greedy import what_is_left
+from omo_core.allocation.outsiders import Outsiders
+from omo_core.allocation.plan import Assignment, LineShortfall, OrderPlan, RunnerUp
+from omo_core.allocation.problem import AllocationProblem
+from omo_core.model.refusals import Refusal
+from omo_core.model.values import format_minor
+
+if TYPE_CHECKING:
+    from omo_core.allocation.arrays import Ints
+    from omo_core.allocation.plan import Plan
+
+SHOWN_RUNNER_UPS: Final = 3
+"""Runner-ups with a price named for each order; as many nodes that a rule kept out follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The units one node serves of one order."""
+
+    candidate: int
+    entries: range
+    """Positions in `Accounts.filled`."""
+    used: int
+    """Position in `Accounts.used`."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """Everything the sentences of a plan need, gathered once for all its orders."""
+
+    plan: Plan
+    accounts: Accounts
+    left: NDArray[np.int32]
+    """int32[entries]: units each order found there when its turn came."""
+    instead_of: Ints
+    extra_minor: Ints
+    outsiders: Outsiders
+    _skus: tuple[str, ...]
+    _entry_ends: Ints = field(repr=False)
+
+    @classmethod
+    def of(cls, plan: Plan) -> Words:
+        """Replay the plan and remember what each order found."""
+        problem, block = plan.problem, plan.problem.block
+        joint = plan.solver != "greedy"
+        stock, capacity = problem.stock.available.copy(), problem.capacity.copy()
+        if joint:
+            stock = what_is_left(problem, plan.taken)[1].astype(np.int32)
+            np.subtract.at(capacity, block.node[plan.accounts.used], 1)
+        left = np.zeros(block.line.size, dtype=np.int32)
+        instead_of, extra = np.zeros(block.node.size, dtype=np.int64), np.zeros(block.node.size, dtype=np.int64)
+        turn = np.arange(problem.orders)
+        weigh_alternatives(block, turn, stock, capacity, plan.taken, joint, left, instead_of, extra)
+        return cls(
+            plan=plan,
+            accounts=plan.accounts,
+            left=left,
+            instead_of=instead_of,
+            extra_minor=extra,
+            outsiders=Outsiders(problem),
+            _skus=tuple(problem.stock.sku[i] for i in problem.columns.sku),
+            _entry_ends=np.searchsorted(plan.accounts.filled, block.entry_ptr),
+        )
+
+    def order_plan(self, order: int) -> OrderPlan:
+        """The decision about one order (a row of the problem) in words."""
+        runner_ups = tuple(self._runner_ups(order))
+        accounts = self.accounts
+        cost = {
+            name: int(amount)
+            for name, amount in zip(accounts.names, accounts.by_order[:, order], strict=True)
+            if amount
+        }
+        assignments, missing = self._assignments(order, runner_ups)
+        return OrderPlan(
+            order=self.problem.columns.order[order],
+            method=self.plan.methods[order],
+            assignments=assignments,
+            shortfalls=tuple(self._shortfalls(order, missing)),
+            cost_by_term=cost,
+            runner_ups=runner_ups,
+        )
+
+    @property
+    def problem(self) -> AllocationProblem:
+        """The problem the plan solves."""
+        return self.plan.problem
+
+    def _groups(self, order: int) -> Iterator[_Group]:
+        pointers, used = self.problem.block.candidate_ptr, self.accounts.used
+        low, high = np.searchsorted(used, pointers[order : order + 2])
+        for at in range(low, high):
+            candidate = int(used[at])
+            first, stop = self._entry_ends[candidate : candidate + 2]
+            yield _Group(candidate, range(first, stop), at)
+
+    def _assignments(
+        self, order: int, runner_ups: tuple[RunnerUp, ...]
+    ) -> tuple[tuple[Assignment, ...], dict[tuple[str, str], tuple[int, int]]]:
+        """Assignments in the order of nodes and lines, and (missing, wanted) of each line not wholly served."""
+        block, accounts = self.problem.block, self.accounts
+        open_units = self._demanded(order)
+        made: list[Assignment] = []
+        for group in self._groups(order):
+            node, why = self._node(group.candidate), self._why(order, group, runner_ups)
+            pieces: list[tuple[str, str, int, int]] = []
+            for at in group.entries:
+                entry = int(accounts.filled[at])
+                line = int(block.line[entry])
+                unit, units = int(block.unit_minor[entry]), int(self.plan.taken[entry])
+                for piece in open_units[line]:
+                    take = min(units, piece[1])
+                    if take:
+                        pieces.append((piece[0], self._sku(order, line), take, take * unit))
+                        piece[1] -= take
+                        units -= take
+            share, odd = divmod(int(block.fixed_minor[group.candidate]), len(pieces))
+            made += [
+                Assignment(name, sku, node, units, why, cost + share + (i < odd))
+                for i, (name, sku, units, cost) in enumerate(pieces)
+            ]
+        missing = {
+            (str(piece[0]), self._sku(order, line)): (piece[1], piece[2])
+            for line, pieces_left in enumerate(open_units)
+            for piece in pieces_left
+            if piece[1]
+        }
+        return tuple(made), missing
+
+    def _demanded(self, order: int) -> list[list[list]]:  # type: ignore[type-arg]
+        """For each row of the order its demand lines as [line, units still open, units wanted]."""
+        block = self.problem.block
+        first, stop = int(block.line_ptr[order]), int(block.line_ptr[order + 1])
+        if not self.problem.demands:
+            return [
+                [[str(row - first + 1), int(block.quantity[row]), int(block.quantity[row])]]
+                for row in range(first, stop)
+            ]
+        by_sku: dict[str, list[list]] = {}  # type: ignore[type-arg]
+        for line in self.problem.demands[order].lines:
+            by_sku.setdefault(line.sku, []).append([line.line, line.quantity, line.quantity])
+        return list(by_sku.values())
+
+    def _why(self, order: int, group: _Group, runner_ups: tuple[RunnerUp, ...]) -> str:
+        problem, accounts = self.problem, self.accounts
+        rows = int(problem.block.line_ptr[order + 1] - problem.block.line_ptr[order])
+        served = len(group.entries)
+        has = "the line" if rows == 1 else f"all {rows} lines" if served == rows else f"{served} of {rows} lines"
+        amounts = accounts.fixed[:, group.used] + accounts.units[:, group.entries].sum(axis=1)
+        terms = " + ".join(
+            f"{name} {self._money(int(amount))}"
+            for name, amount in zip(accounts.names, amounts, strict=False)
+            if amount
+        )
+        node = self._node(group.candidate)
+        rival = next((one for one in runner_ups if one.instead_of == node), None)
+        if rival is None:
+            compared = "no other node could take this over"
+        else:
+            assert rival.extra_minor is not None
+            compared = f"next best {rival.node} {self._dearer(rival.extra_minor)}"
+        return f"{node} has {has}, {self._distance(group.candidate)}: {terms or 'free'}; {compared}"
+
+    def _runner_ups(self, order: int) -> Iterator[RunnerUp]:
+        block = self.problem.block
+        first, stop = int(block.candidate_ptr[order]), int(block.candidate_ptr[order + 1])
+        able = [one for one in range(first, stop) if self.instead_of[one] >= 0]
+        for one in sorted(able, key=lambda one: (self.extra_minor[one], one))[:SHOWN_RUNNER_UPS]:
+            node, other, extra = self._node(one), self._node(self.instead_of[one]), int(self.extra_minor[one])
+            yield RunnerUp(node, other, extra, None, f"{node} instead of {other}: {self._dearer(extra)}")
+        unable = [one for one in range(first, stop) if self.instead_of[one] not in (IN_USE,) and one not in set(able)]
+        for one in sorted(unable, key=lambda one: (block.fixed_minor[one], one))[:SHOWN_RUNNER_UPS]:
+            yield self._unable(order, one)
+        for node, rule, sentence in self.outsiders.of_order(order)[:SHOWN_RUNNER_UPS]:
+            yield RunnerUp(node, None, None, rule, f"{node} {sentence}")
+
+    def _unable(self, order: int, candidate: int) -> RunnerUp:
+        block, node = self.problem.block, self._node(candidate)
+        first = int(block.line_ptr[order])
+        rows = int(block.line_ptr[order + 1]) - first
+        has = sum(
+            self.left[entry] >= block.quantity[first + block.line[entry]]
+            for entry in range(block.entry_ptr[candidate], block.entry_ptr[candidate + 1])
+        )
+        return RunnerUp(node, None, None, "units_short", f"{node} had all units of {has} of {rows} lines")
+
+    def _shortfalls(self, order: int, missing: dict[tuple[str, str], tuple[int, int]]) -> Iterator[LineShortfall]:
+        for (line, sku), (units, wanted) in missing.items():
+            code, detail = self._why_short(order, sku)
+            sentence = Refusal.of(code, sku=sku, missing=units, wanted=wanted).sentence
+            yield LineShortfall(line, sku, units, code, f"{sentence} {detail}".strip(), wanted)
+
+    def _why_short(self, order: int, sku: str) -> tuple[str, str]:
+        """The code and the details of why a line of this SKU is short."""
+        kept_out = self.outsiders.against_sku(order, sku)
+        if kept_out is None:
+            return "no_stock", ""
+        block = self.problem.block
+        first = int(block.line_ptr[order])
+        position = next(i for i in range(len(self._skus) - first) if self._skus[first + i] == sku)
+        entries = [
+            entry
+            for entry in range(
+                block.entry_ptr[block.candidate_ptr[order]], block.entry_ptr[block.candidate_ptr[order + 1]]
+            )
+            if block.line[entry] == position
+        ]
+        if not entries:
+            counted = ", ".join(f"{rule}: {count}" for rule, count in sorted(Counter(kept_out).items()))
+            return "no_eligible_node", f"Nodes that hold it, by what keeps them out: {counted}."
+        untouched = [entry for entry in entries if self.left[entry] > self.plan.taken[entry]]
+        if not untouched:
+            return "sold_out", ""
+        limit = self.problem.policy.max_nodes
+        if limit is not None and sum(1 for _ in self._groups(order)) >= limit:
+            return "node_limit", f"The policy allows {limit} nodes."
+        return "too_dear", ""
+
+    def _sku(self, order: int, line: int) -> str:
+        return self._skus[int(self.problem.block.line_ptr[order]) + line]
+
+    def _node(self, candidate: int) -> str:
+        return self.problem.index.nodes[int(self.problem.block.node[candidate])].node
+
+    def _distance(self, candidate: int) -> str:
+        metres = int(self.problem.measured_m[candidate])
+        return "distance unknown" if metres == NO_DISTANCE else f"{metres / 1000:.1f} km away"
+
+    def _money(self, minor: int) -> str:
+        return format_minor(minor, self.plan.currency)
+
+    def _dearer(self, extra_minor: int) -> str:
+        if extra_minor == 0:
+            return "at the same cost"
+        return f"{self._money(abs(extra_minor))} {'dearer' if extra_minor > 0 else 'cheaper'}"

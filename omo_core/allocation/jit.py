@@ -1,0 +1,101 @@
+"""The one decorator that compiles kernels, and the private directory that keeps what it compiled."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PACKAGE: Final = Path(__file__).parents[1]
+
+
+def kernel(function: Function) -> Function:
+    """Compile `function` on first call; arrays in, arrays out, no checks: its wrapper has checked shapes and units.
+
+    Compiled code is kept in `cache_directory()`. With NUMBA_DISABLE_JIT=1 the function stays plain Python.
+    """
+    directory = cache_directory()
+    compile_with = numba.njit(
+        cache=directory is not None, nogil=True, error_model="numpy", boundscheck=False, fastmath=False
+    )
+    with _cache_kept_in(directory):
+        compiled: Any = compile_with(function)
+    return cast(Function, compiled)
+
+
+@lru_cache(maxsize=1)
+def cache_directory() -> Path | None:
+    """Where compiled kernels are kept: ours alone (mode 0700), one folder for each state of the kernels' sources.
+
+    numba's cache does not notice an edited callee in another file, so the folder's name is a hash of all kernel
+    sources. Its files are pickles, so no one else may write there. None: no private directory can be made; kernels
+    are then compiled anew in each process.
+    """
+    for base in _bases():
+        folder = base / "omo_core" / f"kernels-{_sources_digest()}"
+        if _make_private(base, folder.parent, folder):
+            return folder
+    return None
+
+
+def _bases() -> Iterator[Path]:
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        yield Path(os.environ["NUMBA_CACHE_DIR"])
+    if os.environ.get("XDG_CACHE_HOME"):
+        yield Path(os.environ["XDG_CACHE_HOME"])
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where a user has no home
+    if home.is_dir():
+        yield home / ".cache"
+    yield Path(tempfile.gettempdir()) / f"omo_core-{_user()}"
+
+
+def _user() -> int:
+    return os.getuid() if hasattr(os, "getuid") else 0
+
+
+def _make_private(base: Path, *folders: Path) -> bool:
+    """Make the folders and answer whether the last ones are writable and belong to this user alone."""
+    try:
+        base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in folders:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            seen = folder.lstat()
+            if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != _user():
+                return False
+            if seen.st_mode & 0o077:
+                folder.chmod(0o700)
+    except OSError:
+        return False
+    return os.access(folders[-1], os.W_OK | os.X_OK)
+
+
+def _sources_digest() -> str:
+    digest = hashlib.sha256(f"{sys.version} {numba.__version__}".encode())
+    for source in sorted([*PACKAGE.rglob("*kernels.py"), Path(__file__)]):
+        digest.update(source.relative_to(PACKAGE).as_posix().encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def _cache_kept_in(directory: Path | None) -> Iterator[None]:
+    """numba asks for the directory while it decorates; the host's own setting is put back at once."""
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    if directory is not None:
+        config.CACHE_DIR = str(directory)
+    try:
+        yield
+    finally:
+        config.CACHE_DIR = before

@@ -1,0 +1,68 @@
+"""Outsiders: nodes that hold what an order wants, and what keeps them from its candidates."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from omo_core.allocation.arrays import Ints
+from omo_core.allocation.eligibility import first_rule_against
+from omo_core.allocation.pairs import block_of_pairs
+from omo_core.allocation.problem import CHUNK_PAIRS, AllocationProblem
+
+NO_CAPACITY = "no_capacity"
+
+
+class Outsiders:
+    """Rules and distances of all pairs, worked out a run of orders at a time when one of them is asked for."""
+
+    def __init__(self, problem: AllocationProblem) -> None:
+        self._problem = problem
+        self._length = max(1, CHUNK_PAIRS // len(problem.index.nodes))
+        self._first = -1
+        self._against: Ints
+        self._distance: Ints
+        self._sku = {sku: i for i, sku in enumerate(problem.stock.sku)}
+
+    def of_order(self, order: int) -> list[tuple[str, str, str]]:
+        """(node, rule, sentence) of the nodes that hold something of the order but may not serve it, nearest first."""
+        problem = self._problem
+        against, distance = self._row(order)
+        holders: set[int] = set()
+        for sku in problem.columns.sku[problem.columns.line_ptr[order] : problem.columns.line_ptr[order + 1]]:
+            holders.update(self._holders(int(sku)).tolist())
+        out = sorted((int(distance[node]), node) for node in holders if against[node] >= 0 or self._is_full(node))
+        return [(problem.index.nodes[node].node, *self._words(int(against[node]))) for _, node in out]
+
+    def against_sku(self, order: int, sku: str) -> list[str] | None:
+        """What keeps each holder of the SKU out of the order's candidates; None when no node holds it."""
+        holders = self._holders(self._sku[sku])
+        if not holders.size:
+            return None
+        against, _ = self._row(order)
+        return [
+            self._words(int(against[node]))[0] for node in holders if against[node] >= 0 or self._is_full(int(node))
+        ]
+
+    def _words(self, rule: int) -> tuple[str, str]:
+        if rule < 0:
+            return NO_CAPACITY, "has no capacity left"
+        return self._problem.rules[rule].name, self._problem.rules[rule].sentence
+
+    def _is_full(self, node: int) -> bool:
+        return bool(self._problem.capacity[node] <= 0)
+
+    def _holders(self, sku: int) -> Ints:
+        stock = self._problem.stock
+        cells = slice(stock.holder_ptr[sku], stock.holder_ptr[sku + 1])
+        return stock.node[cells][stock.available[cells] > 0].astype(np.int64)
+
+    def _row(self, order: int) -> tuple[Ints, Ints]:
+        first = order - order % self._length
+        if first != self._first:
+            problem = self._problem
+            stop = min(first + self._length, problem.orders)
+            pairs = block_of_pairs(problem.index, problem.columns, first, stop, problem.policy.unknown_distance_m)
+            self._against = first_rule_against(problem.rules, pairs).astype(np.int64)
+            self._distance = pairs.distance_m
+            self._first = first
+        return self._against[order - first], self._distance[order - first]

@@ -1,0 +1,109 @@
+"""Pairs of an order and a node: what rules and cost terms see, whole blocks at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from omo_core.allocation.arrays import Flags, Ints
+from omo_core.allocation.candidate_kernels import NO_DISTANCE, great_circle_m
+from omo_core.allocation.columns import DemandColumns
+from omo_core.allocation.network_index import METHOD_CODE, METHODS, NetworkIndex
+from omo_core.model.network import DeliveryMethod
+
+UNIT_OF_RATE = 1_000_000
+"""Rates are minor units for each 1,000 km, distances are metres."""
+
+
+def rated(rate_minor: int, distance_m: Ints) -> Ints:
+    """rate × distance in whole minor units, halves up."""
+    return (rate_minor * distance_m + UNIT_OF_RATE // 2) // UNIT_OF_RATE
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Order-node pairs as int64 arrays that broadcast together: a (orders × 1, 1 × nodes) block, or flat pairs.
+
+    Every property has a shape that broadcasts with the others, so one formula serves blocks and flat pairs alike.
+    """
+
+    index: NetworkIndex
+    demands: DemandColumns
+    order: Ints
+    node: Ints
+    measured_m: Ints
+    """Metres, or `NO_DISTANCE` where one of the two places is not known."""
+    distance_m: Ints
+    """Metres to reckon with: where a place is unknown, the policy's distance, never less than any known one."""
+    weight_g: Ints
+    """Of one unit: the line's own, or the order's mean while candidates are chosen."""
+
+    def uses(self, method: DeliveryMethod) -> Flags:
+        """Whether the order asks for this method."""
+        asked: Flags = self.demands.method[self.order] == METHOD_CODE[method]
+        return asked
+
+    def offers(self, method: DeliveryMethod) -> Flags:
+        """Whether the node offers this method."""
+        offered: Flags = self.index.offers[self.node, METHODS.index(method)]
+        return offered
+
+    @property
+    def kind(self) -> Ints:
+        """The node's kind, as a position in `KINDS`."""
+        return self.index.kind[self.node]
+
+    @property
+    def distance_known(self) -> Flags:
+        """Whether both places are known."""
+        known: Flags = self.measured_m != NO_DISTANCE
+        return known
+
+    @property
+    def at_pickup_node(self) -> Flags:
+        """Whether the buyer collects the order at this very node."""
+        here: Flags = self.demands.pickup[self.order] == self.node
+        return here
+
+    @property
+    def by_parcel(self) -> Flags:
+        """Whether the goods travel as a parcel: shipped to the buyer, or to the node where they are collected."""
+        return self.uses(DeliveryMethod.SHIP) | (self.uses(DeliveryMethod.PICKUP) & ~self.at_pickup_node)
+
+    @property
+    def is_open(self) -> Flags:
+        """Whether the node is open at the order's instant (read for one-hour orders only)."""
+        return self.demands.is_open[self.demands.open_row[self.order], self.node]
+
+    @property
+    def excluded(self) -> Flags:
+        """Whether the demand excludes the node."""
+        keys = self.demands.excluded
+        pair = self.order * len(self.index.nodes) + self.node
+        if not keys.size:
+            return np.zeros(np.shape(pair), dtype=np.bool_)
+        place = np.minimum(np.searchsorted(keys, pair), keys.size - 1)
+        found: Flags = keys[place] == pair
+        return found
+
+
+def block_of_pairs(
+    index: NetworkIndex, demands: DemandColumns, first: int, stop: int, unknown_distance_m: int
+) -> Pairs:
+    """All pairs of the orders first..stop with every node, as a block."""
+    count = stop - first
+    measured = np.empty((count, len(index.nodes)), dtype=np.int64)
+    great_circle_m(demands.xyz[first:stop], demands.placed[first:stop], index.xyz, index.placed, measured)
+    unknown = np.maximum(measured.max(axis=1, keepdims=True), unknown_distance_m)
+    ptr = demands.line_ptr[first : stop + 1]
+    weights = np.add.reduceat(demands.weight_g[ptr[0] : ptr[-1]], ptr[:-1] - ptr[0])
+    return Pairs(
+        index=index,
+        demands=demands,
+        order=np.arange(first, stop, dtype=np.int64)[:, None],
+        node=np.arange(len(index.nodes), dtype=np.int64)[None, :],
+        measured_m=measured,
+        distance_m=np.where(measured == NO_DISTANCE, unknown, measured),
+        weight_g=(weights // np.diff(ptr))[:, None],
+    )

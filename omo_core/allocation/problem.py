@@ -1,0 +1,279 @@
+"""The allocation problem: demands, stock and prices as columns, built once and read by every solver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omo_core.allocation.arrays import Array, Flags, Ints
+from omo_core.allocation.block import Block
+from omo_core.allocation.candidate_kernels import NO_DISTANCE, choose_candidates, keep_warehouses, list_entries
+from omo_core.allocation.columns import (
+    DemandColumns,
+    StockColumns,
+    check_demands,
+    demand_columns,
+    stock_columns,
+)
+from omo_core.allocation.costs import CostTerm, default_terms, total_price
+from omo_core.allocation.demand import OrderDemand
+from omo_core.allocation.eligibility import Rule, default_rules, first_rule_against
+from omo_core.allocation.network_index import NetworkIndex
+from omo_core.allocation.pairs import Pairs, block_of_pairs
+from omo_core.allocation.policy import SourcingPolicy
+from omo_core.model.errors import InvalidInput
+from omo_core.model.network import Network
+
+CHUNK_PAIRS: Final = 1 << 17
+"""Order-node pairs looked at together while building; keeps a wave's build in the processor's cache."""
+
+UNLIMITED: Final = 1 << 40
+"""Capacity of a node without a limit, in orders."""
+
+MAX_TOTAL_MINOR: Final = 1 << 55
+"""All that a plan could cost must stay below this, so that no sum leaves 64 bits."""
+
+
+@dataclass(frozen=True)
+class AllocationProblem:
+    """Orders with their candidate nodes, exact prices, stock and capacity. Make one with `build`."""
+
+    index: NetworkIndex
+    policy: SourcingPolicy
+    rules: tuple[Rule, ...]
+    terms: tuple[CostTerm, ...]
+    columns: DemandColumns
+    stock: StockColumns
+    capacity: Ints
+    """int64[nodes]: orders each node can still take."""
+    block: Block
+    distance_m: Ints
+    """int64[candidates]."""
+    measured_m: Ints
+    """int64[candidates], `NO_DISTANCE` where a place is unknown."""
+    complete: Flags
+    """bool[orders]: no node that could serve the order was left out of its candidates."""
+    excluded_pairs: Mapping[str, int]
+    """How many (order, node) pairs each rule forbade, each pair counted for the first rule against it."""
+    demands: tuple[OrderDemand, ...] = ()
+    """What the columns were read from; empty if they were given as columns."""
+
+    @classmethod
+    def build(
+        cls,
+        network: Network | NetworkIndex,
+        demands: Iterable[OrderDemand],
+        stock: Iterable[tuple[str, str, int]],
+        policy: SourcingPolicy,
+        capacity: Mapping[str, int] | None = None,
+        *,
+        rules: Sequence[Rule] | None = None,
+        terms: Sequence[CostTerm] | None = None,
+    ) -> AllocationProblem:
+        """Read demands, stock rows (sku, node, available units) and capacity (node: orders left) into columns.
+
+        A node that `capacity` leaves out has no limit. Stock of SKUs that no order wants is passed over, a SKU
+        without stock is a shortfall. Raises `InvalidInput` with a sentence that names the order, line or cell.
+        """
+        index = network if isinstance(network, NetworkIndex) else NetworkIndex.of(network)
+        asked = tuple(demands)
+        check_demands(asked)
+        cells, skus = stock_columns(index, stock, (line.sku for demand in asked for line in demand.lines))
+        return cls.from_columns(
+            index, demand_columns(index, asked, skus), cells, policy, capacity, rules=rules, terms=terms, demands=asked
+        )
+
+    @classmethod
+    def from_columns(
+        cls,
+        index: NetworkIndex,
+        columns: DemandColumns,
+        stock: StockColumns,
+        policy: SourcingPolicy,
+        capacity: Mapping[str, int] | None = None,
+        *,
+        rules: Sequence[Rule] | None = None,
+        terms: Sequence[CostTerm] | None = None,
+        demands: tuple[OrderDemand, ...] = (),
+    ) -> AllocationProblem:
+        """As `build`, from columns that are known to be sound."""
+        empty = np.zeros(0, dtype=np.int64)
+        bare = cls(
+            index=index,
+            policy=policy,
+            rules=tuple(default_rules(policy) if rules is None else rules),
+            terms=tuple(default_terms(policy) if terms is None else terms),
+            columns=columns,
+            stock=stock,
+            capacity=_capacity(index, capacity),
+            block=Block(*(empty,) * len(Block._fields)),
+            distance_m=empty,
+            measured_m=empty,
+            complete=np.zeros(0, dtype=np.bool_),
+            excluded_pairs={},
+            demands=demands,
+        )
+        lines = np.diff(columns.line_ptr)
+        limit = np.where(lines > policy.max_exact_lines, len(index.nodes), policy.candidates)
+        return bare.with_candidates(limit)
+
+    @property
+    def orders(self) -> int:
+        """How many orders it holds."""
+        return int(self.columns.line_ptr.size - 1)
+
+    def with_candidates(self, limit: Ints) -> AllocationProblem:
+        """The same problem with up to `limit[order]` candidates chosen by score (int64[orders])."""
+        chunk = max(1, CHUNK_PAIRS // len(self.index.nodes))
+        parts = [
+            _build_chunk(self, first, min(first + chunk, self.orders), limit) for first in range(0, self.orders, chunk)
+        ]
+        built = _join(self, parts)
+        _check_sums(built)
+        return built
+
+    def with_all_candidates(self) -> AllocationProblem:
+        """The same problem with every node that could serve an order among its candidates."""
+        if self.complete.all():
+            return self
+        return self.with_candidates(np.full(self.orders, len(self.index.nodes)))
+
+    def pairs_of(self, candidates: Ints, weight_g: Ints | None = None) -> Pairs:
+        """These candidates (positions in the block) as flat pairs, for rules and cost terms."""
+        return Pairs(
+            index=self.index,
+            demands=self.columns,
+            order=np.searchsorted(self.block.candidate_ptr, candidates, side="right").astype(np.int64) - 1,
+            node=self.block.node[candidates].astype(np.int64),
+            measured_m=self.measured_m[candidates],
+            distance_m=self.distance_m[candidates],
+            weight_g=np.zeros(candidates.size, dtype=np.int64) if weight_g is None else weight_g,
+        )
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """What one run of orders adds to the block; counts instead of pointers."""
+
+    candidates: Ints
+    node: NDArray[np.int32]
+    fixed_minor: Ints
+    entries: Ints
+    line: NDArray[np.int32]
+    cell: NDArray[np.int32]
+    unit_minor: Ints
+    distance_m: Ints
+    measured_m: Ints
+    complete: Flags
+    against: Ints
+
+
+def _build_chunk(problem: AllocationProblem, first: int, stop: int, limit: Ints) -> _Chunk:
+    columns, stock = problem.columns, problem.stock
+    pairs = block_of_pairs(problem.index, columns, first, stop, problem.policy.unknown_distance_m)
+    fixed, unit = total_price(problem.terms, pairs)
+    against = first_rule_against(problem.rules, pairs)
+    usable = (against < 0) & (problem.capacity > 0)
+    always = np.broadcast_to(pairs.at_pickup_node, fixed.shape).copy()
+    keep_warehouses(fixed, problem.index.warehouse, usable, always)
+    ptr = columns.line_ptr[first : stop + 1]
+    lines = slice(ptr[0], ptr[-1])
+    line_ptr, sku, quantity = ptr - ptr[0], columns.sku[lines], columns.quantity[lines]
+    chosen = np.zeros(fixed.shape, dtype=np.uint8)
+    held = line_ptr, sku, quantity, stock.holder_ptr, stock.node, stock.available
+    most, complete = choose_candidates(
+        *held, fixed, unit, usable, always, limit[first:stop], problem.policy.coverage_benefit_minor, chosen
+    )
+    candidate_count = np.zeros(stop - first, dtype=np.int64)
+    node, entries = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int64)
+    line, cell = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
+    candidates, total = list_entries(
+        line_ptr, sku, stock.holder_ptr, stock.node, stock.available, chosen,
+        candidate_count, node, entries, line, cell,
+    )  # fmt: skip
+    row, node, entries = np.repeat(np.arange(stop - first), candidate_count), node[:candidates], entries[:candidates]
+    owner = np.repeat(np.arange(candidates), entries)
+    line = line[:total]
+    each = replace(
+        pairs,
+        order=first + row[owner],
+        node=node[owner].astype(np.int64),
+        measured_m=pairs.measured_m[row[owner], node[owner]],
+        distance_m=pairs.distance_m[row[owner], node[owner]],
+        weight_g=columns.weight_g[ptr[row[owner]] + line],
+    )
+    return _Chunk(
+        candidates=candidate_count,
+        node=node,
+        fixed_minor=fixed[row, node],
+        entries=entries,
+        line=line,
+        cell=cell[:total],
+        unit_minor=total_price(problem.terms, each)[1],
+        distance_m=pairs.distance_m[row, node],
+        measured_m=pairs.measured_m[row, node],
+        complete=complete.astype(np.bool_),
+        against=np.bincount(against[against >= 0], minlength=len(problem.rules)),
+    )
+
+
+def _join(problem: AllocationProblem, parts: Sequence[_Chunk]) -> AllocationProblem:
+    def together(name: str, dtype: type[np.generic]) -> Array:
+        return np.concatenate([np.zeros(0, dtype=dtype), *(getattr(part, name) for part in parts)]).astype(dtype)
+
+    def pointers(name: str) -> Ints:
+        return np.concatenate([[0], np.cumsum(together(name, np.int64))]).astype(np.int64)
+
+    columns = problem.columns
+    block = Block(
+        line_ptr=columns.line_ptr,
+        quantity=columns.quantity,
+        unserved_minor=np.full(columns.quantity.size, problem.policy.unserved_minor, dtype=np.int64),
+        candidate_ptr=pointers("candidates"),
+        node=together("node", np.int32),
+        fixed_minor=together("fixed_minor", np.int64),
+        entry_ptr=pointers("entries"),
+        line=together("line", np.int32),
+        cell=together("cell", np.int32),
+        unit_minor=together("unit_minor", np.int64),
+    )
+    against = sum((part.against for part in parts), np.zeros(len(problem.rules), dtype=np.int64))
+    return replace(
+        problem,
+        block=block,
+        distance_m=together("distance_m", np.int64),
+        measured_m=together("measured_m", np.int64),
+        complete=together("complete", np.bool_),
+        excluded_pairs={rule.name: int(count) for rule, count in zip(problem.rules, against, strict=True)},
+    )
+
+
+def _capacity(index: NetworkIndex, capacity: Mapping[str, int] | None) -> Ints:
+    left = np.full(len(index.nodes), UNLIMITED, dtype=np.int64)
+    for node, orders in (capacity or {}).items():
+        if node not in index.position:
+            raise InvalidInput(f"the capacity names node {node!r}, which the network does not have")
+        if type(orders) is not int or orders < 0:
+            raise InvalidInput(f"the capacity of node {node!r} is {orders!r}; give the orders it can still take")
+        left[index.position[node]] = min(orders, UNLIMITED)
+    return left
+
+
+def _check_sums(problem: AllocationProblem) -> None:
+    """Refuse prices whose sums could leave 64 bits, or that pay for using a node."""
+    block = problem.block
+    for what, prices in (("shipment", block.fixed_minor), ("unit", block.unit_minor)):
+        if prices.size and int(prices.min()) < 0:
+            raise InvalidInput(f"the cost terms add up to a negative price of a {what}; raise them to zero or more")
+    dearest_unit = max(int(block.unit_minor.max(initial=0)), problem.policy.unserved_minor)
+    dearest_shipment = int(block.fixed_minor.max(initial=0)) + problem.policy.per_extra_node_minor
+    units = int(block.quantity.sum(dtype=np.int64))
+    if units * dearest_unit + block.node.size * dearest_shipment >= MAX_TOTAL_MINOR:
+        raise InvalidInput("the plan's cost could leave 64 bits; lower the policy's prices or solve in smaller waves")
+
+
+__all__ = ["NO_DISTANCE", "AllocationProblem"]
