@@ -1,0 +1,5 @@
+"""The demo's preparation: published shopping baskets become the files that `omo run` takes."""
+
+from omo_core.demo.prepare import ATTRIBUTION, DEFAULT_SEED, DemoFiles, prepare
+
+__all__ = ["ATTRIBUTION", "DEFAULT_SEED", "DemoFiles", "prepare"]

@@ -1,0 +1,194 @@
+"""The prepared files: readable by the adapters, money to the cent, counts that add up, the same bytes again."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from omo_core.channels.native import NativeAdapter, NativeConfig
+from omo_core.channels.port import ChannelAdapter, ChannelEvent
+from omo_core.channels.shopify import ShopifyAdapter, ShopifyConfig
+from omo_core.demo.baskets import PERIODS, CleanBaskets
+from omo_core.demo.places import distance_m
+from omo_core.demo.prepare import DemoFiles, prepare
+from omo_core.model.errors import ForgedSignature, InvalidInput
+from omo_core.model.network import DeliveryMethod, Network, NodeKind
+from omo_core.model.orders import Order
+
+
+def envelopes(files: DemoFiles) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in files.orders.read_text(encoding="utf-8").splitlines()]
+
+
+def adapters(files: DemoFiles) -> dict[str, ChannelAdapter]:
+    made: dict[str, ChannelAdapter] = {}
+    for channel, entry in json.loads(files.channels.read_text(encoding="utf-8")).items():
+        config = json.dumps(entry["config"])
+        if entry["adapter"] == "shopify":
+            made[channel] = ShopifyAdapter(ShopifyConfig.model_validate_json(config))
+        else:
+            made[channel] = NativeAdapter(NativeConfig.model_validate_json(config))
+    return made
+
+
+@pytest.fixture(scope="module")
+def events(small: DemoFiles) -> list[ChannelEvent]:
+    readers, read = adapters(small), []
+    for one in envelopes(small):
+        body = one["body"].encode()
+        readers[one["channel"]].verify(one["headers"], body)
+        read.append(readers[one["channel"]].parse_event(one["headers"], body))
+    return read
+
+
+def orders_of(events: list[ChannelEvent]) -> list[Order]:
+    return [event.order for event in events if event.order]
+
+
+def test_every_line_is_signed_and_a_changed_byte_is_forged(small: DemoFiles) -> None:
+    readers = adapters(small)
+    for one in envelopes(small)[::25]:
+        assert set(one) == {"channel", "headers", "body"}
+        with pytest.raises(ForgedSignature):
+            readers[one["channel"]].verify(one["headers"], (one["body"] + " ").encode())
+
+
+def test_orders_and_sales_are_in_order_of_time(events: list[ChannelEvent]) -> None:
+    instants = []
+    for event in events:
+        if event.order:
+            instants.append(event.order.placed_at)
+        elif event.counter_sale:
+            instants.append(event.counter_sale.sold_at)
+    assert len(instants) == len(events)
+    assert instants == sorted(instants)
+
+
+def test_money_adds_up_to_what_the_source_says_was_paid(events: list[ChannelEvent], clean: CleanBaskets) -> None:
+    flow = clean.flow(PERIODS["demo"], 300)
+    paid = np.maximum(0, flow.sales_minor - flow.coupon_minor)
+    expected = dict(zip(zip(flow.basket.tolist(), flow.product.tolist(), strict=True), paid.tolist(), strict=True))
+    seen = 0
+    for order in orders_of(events):
+        assert order.amounts is not None
+        assert order.amounts.imbalance_minor == 0
+        for line in order.lines:
+            assert line.amounts is not None
+            assert line.amounts.gross_minor == line.quantity * line.amounts.list_unit_price_minor
+            assert line.amounts.net_minor == expected[int(order.external_id), int(line.sku or 0)]
+            seen += 1
+    assert seen > 500
+
+
+def test_what_goes_on_and_what_does_not_is_counted(
+    small: DemoFiles, events: list[ChannelEvent], clean: CleanBaskets
+) -> None:
+    flow = clean.flow(PERIODS["demo"], 300)
+    counts = small.counts
+    assert counts == json.loads(small.preparation.read_text(encoding="utf-8"))
+    assert counts["flow"]["baskets"] == 300 == sum(counts["baskets_by_method"].values())
+    assert counts["flow"]["lines"] == len(flow)
+    lines = counts["lines_of_flow"]
+    assert lines["counter"] + lines["online"] == len(flow)
+    assert (
+        lines["ordered"]
+        == lines["online"] - lines["off_catalogue"]
+        == sum(len(order.lines) for order in orders_of(events))
+    )
+    sold = [event.counter_sale for event in events if event.counter_sale]
+    assert lines["counter"] == sum(len(sale.lines) for sale in sold)
+    assert len(events) == 300 - counts["baskets_wholly_off_catalogue"]
+
+
+def test_only_catalogue_lines_are_ordered_and_off_book_lines_are_counted(
+    small: DemoFiles, events: list[ChannelEvent]
+) -> None:
+    with small.stock.open(encoding="utf-8", newline="") as rows:
+        book = {(row["sku"], row["node"]) for row in csv.DictReader(rows)}
+    catalogue = {sku for sku, _ in book}
+    assert all(line.sku in catalogue for order in orders_of(events) for line in order.lines)
+    sold = [event.counter_sale for event in events if event.counter_sale]
+    unknown = sum((line.sku, sale.node) not in book for sale in sold for line in sale.lines)
+    assert unknown == small.counts["lines_of_flow"]["off_book"] > 0
+
+
+def test_methods_channels_and_destinations(small: DemoFiles, events: list[ChannelEvent]) -> None:
+    network = Network.model_validate_json(small.network.read_text(encoding="utf-8"))
+    nodes = {node.node: node for node in network.nodes}
+    stores = [node.point for node in network.nodes if node.kind is NodeKind.STORE and node.point]
+    for order in orders_of(events):
+        (delivery,) = order.deliveries
+        assert (order.channel == "shopify") == (delivery.method is DeliveryMethod.SHIP)
+        if delivery.method is DeliveryMethod.PICKUP:
+            assert nodes[delivery.pickup_node or ""].kind is NodeKind.STORE
+        else:
+            assert delivery.address is not None
+            assert delivery.address.point is not None
+            assert min(distance_m(delivery.address.point, point) for point in stores) <= 3_001
+    assert {order.deliveries[0].method for order in orders_of(events)} == set(DeliveryMethod)
+
+
+def test_network_and_stock_name_the_same_things(small: DemoFiles) -> None:
+    network = Network.model_validate_json(small.network.read_text(encoding="utf-8"))
+    kinds = Counter(node.kind for node in network.nodes)
+    assert kinds[NodeKind.REGIONAL_WAREHOUSE] == 4
+    assert kinds[NodeKind.CENTRAL_WAREHOUSE] == 1
+    assert kinds[NodeKind.STORE] >= 220
+    for node in network.nodes:
+        assert node.point is not None
+        assert (node.methods == (DeliveryMethod.SHIP,)) == (node.kind is not NodeKind.STORE)
+    nodes, skus = {node.node for node in network.nodes}, {item.sku for item in network.items}
+    with small.stock.open(encoding="utf-8", newline="") as rows:
+        for row in csv.DictReader(rows):
+            assert row["node"] in nodes
+            assert row["sku"] in skus
+            assert int(row["quantity"]) >= 1
+
+
+def test_the_output_says_whose_the_places_and_baskets_are(small: DemoFiles) -> None:
+    said = " ".join(small.counts["attribution"])
+    for word in ("84.51°", "GeoNames", "CC BY 4.0", "Places are ours: the source has no coordinates"):
+        assert word in said
+
+
+@pytest.mark.parametrize(("orders", "period"), [(0, "demo"), (40_001, "demo"), (10, "third")])
+def test_impossible_requests_are_refused_before_anything_is_written(tmp_path: Path, orders: int, period: str) -> None:
+    with pytest.raises(InvalidInput):
+        prepare(tmp_path / "out", orders=orders, period=period)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_the_same_seed_writes_the_same_bytes_and_another_does_not(small: DemoFiles, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    again = prepare(tmp_path / "again", orders=300, seed=7, on_progress=lambda *now: told.append(now))
+    other = prepare(tmp_path / "other", orders=300, seed=8)
+    for name in ("network", "stock", "orders", "channels", "preparation"):
+        assert getattr(small, name).read_bytes() == getattr(again, name).read_bytes()
+    assert small.orders.read_bytes() != other.orders.read_bytes()
+    assert small.network.read_bytes() != other.network.read_bytes()
+    assert told[-1] == ("writing orders", 300, 300)
+
+
+@pytest.mark.slow
+def test_the_full_flow_has_the_expected_shares(tmp_path: Path) -> None:
+    counts = prepare(tmp_path).counts
+    assert counts["flow"]["baskets"] == 10_000
+    assert round(100 * counts["off_book_share_of_counter_lines"]) == 56
+    assert 0.06 <= counts["off_catalogue_share_of_online_lines"] <= 0.10
+    by_method = counts["baskets_by_method"]
+    online = 10_000 - by_method["counter"]
+    assert 3_850 <= online <= 4_150
+    for method, share in (("ship", 0.60), ("pickup", 0.25), ("one_hour", 0.15)):
+        assert abs(by_method[method] / online - share) < 0.025
+
+
+@pytest.mark.slow
+def test_the_second_period_crosses_the_change_of_clocks(tmp_path: Path) -> None:
+    counts = prepare(tmp_path, period="second").counts
+    assert counts["period"] == {"history_from": "2017-08-21", "flow_from": "2017-10-16"}
+    assert counts["flow"]["last_at_s"] > 1_509_861_600  # 5 November 2017, 06:00 UTC: clocks go back
