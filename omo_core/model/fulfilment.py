@@ -62,10 +62,10 @@ ORDER_TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
         {OrderState.WAITING, OrderState.FULFILLED, OrderState.UNFULFILLABLE, OrderState.CANCELLED}
     ),
     OrderState.UNFULFILLABLE: frozenset({OrderState.WAITING, OrderState.IN_FULFILMENT, OrderState.CANCELLED}),
-    OrderState.FULFILLED: frozenset(),
+    OrderState.FULFILLED: frozenset({OrderState.WAITING, OrderState.IN_FULFILMENT, OrderState.UNFULFILLABLE}),
     OrderState.CANCELLED: frozenset(),
 }
-"""Version 1. An order leaves `fulfilled` only by returns, which are their own documents."""
+"""Version 1. An order leaves `fulfilled` only where the buyer adds to it; returns are their own documents."""
 
 
 class FulfilmentLine(Value):
@@ -82,6 +82,9 @@ class FulfilmentOrder(Value):
 
     fulfilment: Identifier
     order: Identifier
+    channel: Identifier
+    external_id: Identifier
+    """The order's id on its channel."""
     node: NodeId
     method: Annotated[DeliveryMethod, enum_of(DeliveryMethod)]
     state: Annotated[FulfilmentState, enum_of(FulfilmentState)]

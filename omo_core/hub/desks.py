@@ -1,0 +1,293 @@
+"""The desks of a hub: each turns one room's functions into methods that open their own transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from omo_core.channels.port import ChannelAdapter
+from omo_core.exchange import Delivery, Received, receive_many
+from omo_core.inventory import (
+    apply_many,
+    apply_one,
+    available_to_promise,
+    expire_holds,
+    holds_of,
+    levels,
+    levels_of_skus,
+)
+from omo_core.model.errors import InvalidInput, UnknownChannel
+from omo_core.model.fulfilment import (
+    AcceptOffer,
+    CollectFulfilment,
+    FulfilmentAnswer,
+    FulfilmentCommand,
+    FulfilmentOrder,
+    OrderState,
+    PlacedOrder,
+    RejectOffer,
+    ShipFulfilment,
+)
+from omo_core.model.network import Network
+from omo_core.model.orders import Order
+from omo_core.model.stock import (
+    CounterSale,
+    Demand,
+    Hold,
+    HoldRequest,
+    Level,
+    PlaceHolds,
+    Receive,
+    SetSafety,
+    StockAnswer,
+    StockCommand,
+)
+from omo_core.orders import (
+    CancelOrder,
+    apply_fulfilment,
+    cancel_orders,
+    find_orders,
+    list_orders,
+    open_fulfilments,
+    place_orders,
+    resource_displaced,
+    run_wave,
+)
+from omo_core.storage.catalogue import NetworkSaved, read_network, save_network
+from omo_core.storage.transaction import Transaction
+
+if TYPE_CHECKING:
+    from omo_core.hub.hub import OrderHub
+
+
+class Desk:
+    """What the desks share: the hub they belong to."""
+
+    def __init__(self, hub: OrderHub) -> None:
+        self._hub = hub
+
+
+class NetworkDesk(Desk):
+    """Nodes, items and the sourcing policy of the pool."""
+
+    def load(self, source: Network | str | Path, *, tx: Transaction | None = None) -> NetworkSaved:
+        """Add and change nodes and items from a `Network` or a network document's path; twice is once.
+
+        Raises `InvalidInput` with the place in the document, and then nothing was loaded.
+        """
+        network = source if isinstance(source, Network) else read_network_file(Path(source))
+        return self._hub.run(lambda inner: save_network(inner, network), tx)
+
+    def current(self, *, items: bool = False, tx: Transaction | None = None) -> Network:
+        """The pool's network as it stands, with its items only where asked for."""
+        return self._hub.run(lambda inner: read_network(inner, items=items), tx, read_only=True)
+
+
+class StockDesk(Desk):
+    """The stock pool: goods come, are promised, and go."""
+
+    def apply_many(self, commands: Sequence[StockCommand], *, tx: Transaction | None = None) -> list[StockAnswer]:
+        """Many commands in one transaction, in the order given, with one answer each.
+
+        Orders whose promised goods a counter sale took are sourced anew in the same transaction.
+        """
+
+        return self._hub.run(lambda inner: self._resourced(inner, apply_many(inner, commands)), tx)
+
+    def apply(self, command: StockCommand, *, tx: Transaction | None = None) -> StockAnswer:
+        """One command in a transaction of its own; raises `DuplicateKeyMismatch` for a key used for another."""
+        return self._hub.run(lambda inner: self._resourced(inner, [apply_one(inner, command)])[0], tx)
+
+    def _resourced(self, tx: Transaction, answers: list[StockAnswer]) -> list[StockAnswer]:
+        displaced = [one for answer in answers for one in answer.displaced]
+        if displaced:
+            resource_displaced(tx, displaced, self._hub.context(tx))
+        return answers
+
+    def receive(
+        self, *, node: str, sku: str, quantity: int, key: str, scope: str = "default", tx: Transaction | None = None
+    ) -> StockAnswer:
+        """Goods of one item arrived at a node, in base units."""
+        lines = (Demand(sku=sku, node=node, quantity=quantity),)
+        return self.apply(Receive(key=key, scope=scope, lines=lines), tx=tx)
+
+    def counter_sale(
+        self, *, node: str, sku: str, quantity: int, key: str, scope: str = "default", tx: Transaction | None = None
+    ) -> StockAnswer:
+        """A till sold so many units; never refused for want of stock."""
+        lines = (Demand(sku=sku, node=node, quantity=quantity),)
+        return self.apply(CounterSale(key=key, scope=scope, lines=lines), tx=tx)
+
+    def set_safety(
+        self, *, node: str, sku: str, quantity: int, key: str, scope: str = "default", tx: Transaction | None = None
+    ) -> StockAnswer:
+        """Keep so many units of an item at a node out of what is promised."""
+        return self.apply(SetSafety(key=key, scope=scope, sku=sku, node=node, quantity=quantity), tx=tx)
+
+    def hold(
+        self,
+        lines: Sequence[HoldRequest],
+        *,
+        key: str,
+        scope: str = "default",
+        expires_at: datetime | None = None,
+        tx: Transaction | None = None,
+    ) -> StockAnswer:
+        """Hold every line or none."""
+        command = PlaceHolds(key=key, scope=scope, lines=tuple(lines), expires_at=expires_at)
+        return self.apply(command, tx=tx)
+
+    def expire(self, *, limit: int = 1_000, tx: Transaction | None = None) -> list[Hold]:
+        """Give back what placed holds past their time still hold; call it from a timer."""
+        return self._hub.run(lambda inner: expire_holds(inner, limit=limit), tx)
+
+    def levels(self, pairs: Sequence[tuple[str, str]], *, tx: Transaction | None = None) -> list[Level]:
+        """Stock rows of (sku, node) pairs that exist, in one look-up."""
+        return self._hub.run(lambda inner: levels(inner, pairs), tx, read_only=True)
+
+    def levels_of(self, skus: Sequence[str], *, tx: Transaction | None = None) -> list[Level]:
+        """Stock rows of items at every node, in one look-up."""
+        return self._hub.run(lambda inner: levels_of_skus(inner, skus), tx, read_only=True)
+
+    def available(self, sku: str, *, node: str | None = None, tx: Transaction | None = None) -> int:
+        """Units available to promise now, at one node or in the whole pool."""
+        return self._hub.run(lambda inner: available_to_promise(inner, sku, node=node), tx, read_only=True)
+
+    def holds_of(self, owners: Sequence[str], *, tx: Transaction | None = None) -> list[Hold]:
+        """Every hold of these owners (orders' ids, or the callers' own)."""
+        return self._hub.run(lambda inner: holds_of(inner, owners), tx, read_only=True)
+
+
+class OrdersDesk(Desk):
+    """Orders: placed, cancelled, looked up."""
+
+    def place(self, order: Order, *, offer: bool = True, tx: Transaction | None = None) -> PlacedOrder:
+        """Take one order in, hold goods at the chosen nodes and offer them the work; twice is once."""
+        return self.place_many([order], offer=offer, tx=tx)[0]
+
+    def place_many(
+        self, orders: Sequence[Order], *, offer: bool = True, tx: Transaction | None = None
+    ) -> list[PlacedOrder]:
+        """Many orders in one transaction, sourced together in the order given; one answer each.
+
+        `offer=False` holds goods provisionally and leaves the choice to the next `hub.sourcing.run_wave`.
+        """
+        return self._hub.run(lambda inner: place_orders(inner, orders, self._hub.context(inner), offer=offer), tx)
+
+    def cancel(self, channel: str, external_id: str, *, tx: Transaction | None = None) -> PlacedOrder:
+        """Cancel what has not left; an order that has not come yet is remembered as cancelled."""
+        return self.cancel_many([CancelOrder(channel=channel, external_id=external_id)], tx=tx)[0]
+
+    def cancel_many(self, cancellations: Sequence[CancelOrder], *, tx: Transaction | None = None) -> list[PlacedOrder]:
+        """Many cancellations in one transaction."""
+        return self._hub.run(lambda inner: cancel_orders(inner, cancellations), tx)
+
+    def find(self, channel: str, external_id: str, *, tx: Transaction | None = None) -> PlacedOrder | None:
+        """The order of this identity, or None."""
+        return self._hub.run(lambda inner: find_orders(inner, [(channel, external_id)])[0], tx, read_only=True)
+
+    def page(
+        self, *, state: OrderState | None = None, after: str = "", limit: int = 100, tx: Transaction | None = None
+    ) -> list[PlacedOrder]:
+        """A page of orders, oldest first; go on with `after=` the last one's id."""
+        return self._hub.run(
+            lambda inner: list_orders(inner, state=state, after=after, limit=limit), tx, read_only=True
+        )
+
+
+class FulfilmentDesk(Desk):
+    """What nodes answer to what they were offered."""
+
+    def apply_many(
+        self, commands: Sequence[FulfilmentCommand], *, tx: Transaction | None = None
+    ) -> list[FulfilmentAnswer]:
+        """Many answers in one transaction, in the order given; rejected work is sourced elsewhere at once."""
+        return self._hub.run(lambda inner: apply_fulfilment(inner, commands, self._hub.context(inner)), tx)
+
+    def accept(self, fulfilment: str, *, key: str, tx: Transaction | None = None) -> FulfilmentAnswer:
+        """The node takes the work."""
+        return self.apply_many([AcceptOffer(key=key, fulfilment=fulfilment)], tx=tx)[0]
+
+    def reject(self, fulfilment: str, *, reason: str, key: str, tx: Transaction | None = None) -> FulfilmentAnswer:
+        """The node says no; the order is sourced again without it."""
+        return self.apply_many([RejectOffer(key=key, fulfilment=fulfilment, reason=reason)], tx=tx)[0]
+
+    def ship(
+        self, fulfilment: str, *, key: str, tracking: str | None = None, tx: Transaction | None = None
+    ) -> FulfilmentAnswer:
+        """The parcel left."""
+        return self.apply_many([ShipFulfilment(key=key, fulfilment=fulfilment, tracking=tracking)], tx=tx)[0]
+
+    def collect(self, fulfilment: str, *, key: str, tx: Transaction | None = None) -> FulfilmentAnswer:
+        """The buyer, or the node's courier, has the goods in hand."""
+        return self.apply_many([CollectFulfilment(key=key, fulfilment=fulfilment)], tx=tx)[0]
+
+    def open(
+        self, *, node: str | None = None, after: str = "", limit: int = 100, tx: Transaction | None = None
+    ) -> list[FulfilmentOrder]:
+        """A page of offered and accepted work, of one node or of all."""
+        return self._hub.run(
+            lambda inner: open_fulfilments(inner, node=node, after=after, limit=limit), tx, read_only=True
+        )
+
+
+class SourcingDesk(Desk):
+    """Deciding for many orders at once."""
+
+    def run_wave(self, *, limit: int = 1_000, tx: Transaction | None = None) -> list[PlacedOrder]:
+        """Source waiting orders together, oldest first; their provisional holds count as free."""
+        return self._hub.run(lambda inner: run_wave(inner, self._hub.context(inner), limit=limit), tx)
+
+
+class ChannelDesk(Desk):
+    """One channel's door: signed bytes in."""
+
+    def __init__(self, hub: OrderHub, adapter: ChannelAdapter) -> None:
+        super().__init__(hub)
+        self.adapter = adapter
+
+    def receive(self, headers: Mapping[str, str], body: bytes, *, tx: Transaction | None = None) -> Received:
+        """Verify, read and remember one message; raises only on a forged or oversized one."""
+        return self.receive_many([Delivery(headers, body)], tx=tx)[0]
+
+    def receive_many(self, deliveries: Sequence[Delivery], *, tx: Transaction | None = None) -> list[Received]:
+        """Many messages in one transaction."""
+        return self._hub.run(lambda inner: receive_many(inner, self.adapter, deliveries), tx)
+
+
+class ChannelDesks(Desk):
+    """The channels of a hub, by name: `hub.channels["shopify"]`."""
+
+    def __init__(self, hub: OrderHub, adapters: dict[str, ChannelAdapter]) -> None:
+        super().__init__(hub)
+        self._adapters = adapters
+
+    def __getitem__(self, name: str) -> ChannelDesk:
+        if name not in self._adapters:
+            known = ", ".join(sorted(self._adapters)) or "none"
+            raise UnknownChannel(f"this hub has no channel {name!r} (it has: {known}); add its adapter first")
+        return ChannelDesk(self._hub, self._adapters[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._adapters)
+
+    def add(self, adapter: ChannelAdapter, *, name: str | None = None) -> ChannelDesk:
+        """Open a door for an adapter, under its own name or another."""
+        self._adapters[name or adapter.channel] = adapter
+        return ChannelDesk(self._hub, adapter)
+
+
+def read_network_file(path: Path) -> Network:
+    """A network document; `InvalidInput` names the file and the first place that is wrong."""
+    try:
+        return Network.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InvalidInput(f"cannot read the network file {path}: {error.strerror}; check the path") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the document"
+        raise InvalidInput(f"{path}: {place}: {first['msg']}; correct it and load the file again") from error

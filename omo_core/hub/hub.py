@@ -1,0 +1,122 @@
+"""OrderHub: the object a backend team holds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self, TypeVar
+
+from sqlalchemy import Engine
+
+from omo_core.allocation import SourcingPolicy
+from omo_core.channels.port import ChannelAdapter
+from omo_core.hub.aio import AsyncDesk
+from omo_core.hub.desks import (
+    ChannelDesks,
+    FulfilmentDesk,
+    NetworkDesk,
+    OrdersDesk,
+    SourcingDesk,
+    StockDesk,
+)
+from omo_core.inventory.auditor import AuditReport, audit
+from omo_core.orders import SourcingContext
+from omo_core.storage.catalogue import network_version, read_network
+from omo_core.storage.clock import Clock
+from omo_core.storage.database import Database
+from omo_core.storage.ids import IdSource
+from omo_core.storage.transaction import Transaction
+
+T = TypeVar("T")
+
+
+class OrderHub:
+    """One pool of one database, with a desk for each room: network, stock, channels, orders, fulfilment, sourcing.
+
+    Threads may share a hub. Every method of a desk runs in a transaction of its own, repeated as a whole when the
+    database asks for it, unless `tx=` names one opened with `transaction()`.
+    """
+
+    def __init__(
+        self, database: Database, *, pool: str = "default", channels: Mapping[str, ChannelAdapter] | None = None
+    ) -> None:
+        self.database = database
+        self.pool = pool
+        self._context: tuple[int, SourcingContext] | None = None
+        self._context_lock = threading.Lock()
+        self.network = NetworkDesk(self)
+        self.stock = StockDesk(self)
+        self.orders = OrdersDesk(self)
+        self.fulfilment = FulfilmentDesk(self)
+        self.sourcing = SourcingDesk(self)
+        self.channels = ChannelDesks(self, dict(channels or {}))
+        self.aio = AsyncDesk(self)
+
+    @classmethod
+    def open(
+        cls,
+        url: str | None = None,
+        *,
+        engine: Engine | None = None,
+        pool: str = "default",
+        schema: str | None = None,
+        channels: Mapping[str, ChannelAdapter] | None = None,
+        clock: Clock | None = None,
+        ids: IdSource | None = None,
+    ) -> Self:
+        """Open a pool by URL (`sqlite:///shop.db`, `postgresql+psycopg://…`) or on the host's own `engine`.
+
+        An empty database gets its tables; one of an older version is refused with `DatabaseOutdated`, which names
+        `omo migrate`. `channels` maps names to adapters, such as `{"shopify": ShopifyAdapter(…)}`.
+        """
+        if engine is not None:
+            database = Database(engine=engine, schema=schema, clock=clock, ids=ids)
+        elif url is not None:
+            database = Database.open(url, schema=schema, clock=clock, ids=ids)
+        else:
+            raise ValueError("give OrderHub.open a database URL or an engine")
+        return cls(database, pool=pool, channels=channels)
+
+    def close(self) -> None:
+        """Give up the database connections; the hub is not used afterwards."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Let several commands, and the host's own statements on `tx.connection`, commit together or not at all.
+
+        It is not repeated by itself: on `DatabaseUnavailable` run the whole block again, with the same keys.
+        """
+        with self.database.transaction(self.pool) as tx:
+            yield tx
+
+    def run(self, work: Callable[[Transaction], T], tx: Transaction | None = None, *, read_only: bool = False) -> T:
+        """Do `work` in `tx`, or in a transaction of its own that is repeated as a whole where need be.
+
+        `read_only` looks at one consistent snapshot and waits for no writer.
+        """
+        return work(tx) if tx is not None else self.database.run(self.pool, work, read_only=read_only)
+
+    def context(self, tx: Transaction) -> SourcingContext:
+        """The pool's network and policy as sourcing needs them, read again only when they changed."""
+        version = network_version(tx)
+        with self._context_lock:
+            if self._context is None or self._context[0] != version:
+                network = read_network(tx)
+                policy = SourcingPolicy.load(network.policy)
+                self._context = (version, SourcingContext(network, policy))
+            return self._context[1]
+
+    def audit(self, *, halt: bool = False) -> AuditReport:
+        """Check every invariant that the pool's state can show; `halt` stops sales from rows that broke one."""
+        return self.run(lambda tx: audit(tx, halt=halt))

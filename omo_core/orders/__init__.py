@@ -1,0 +1,29 @@
+"""Orders: what happens to an order from its arrival to the last unit leaving a node.
+
+The story. `intake` takes canonical orders: one row per (channel, external id), versions only grow, a cancellation that
+comes before its order is remembered. `sourcing` takes waiting orders, builds one allocation problem, solves it, holds
+the chosen stock and offers fulfilment orders to the nodes. `fulfilment` is what nodes answer: accept, reject (the order
+finds another way), ship, collect. `displacement` is what happens when a counter sale takes goods that were promised.
+
+Every function takes the transaction first and works on many orders at once; each loads them into an `OrderBook`,
+changes the book, and saves it in the same transaction as the stock commands and events that go with it.
+"""
+
+from omo_core.orders.displacement import resource_displaced
+from omo_core.orders.fulfilment import apply_fulfilment
+from omo_core.orders.intake import CancelOrder, cancel_orders, place_orders
+from omo_core.orders.sourcing import SourcingContext, run_wave
+from omo_core.orders.tracking import find_orders, list_orders, open_fulfilments
+
+__all__ = [
+    "CancelOrder",
+    "SourcingContext",
+    "apply_fulfilment",
+    "cancel_orders",
+    "find_orders",
+    "list_orders",
+    "open_fulfilments",
+    "place_orders",
+    "resource_displaced",
+    "run_wave",
+]

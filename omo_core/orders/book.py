@@ -1,0 +1,413 @@
+"""The order book: many orders with their lines and fulfilment orders, loaded, changed and saved as one set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from omo_core.model.errors import InvariantViolation
+from omo_core.model.fulfilment import (
+    FulfilmentLine,
+    FulfilmentOrder,
+    FulfilmentState,
+    OrderState,
+    PlacedOrder,
+    Shortfall,
+)
+from omo_core.model.network import DeliveryMethod
+from omo_core.model.orders import Order
+from omo_core.model.refusals import Refusal
+from omo_core.orders.states import LIVE, check_fulfilment_change, check_order_change, derive_state
+from omo_core.storage import tables
+from omo_core.storage.clock import from_us
+from omo_core.storage.transaction import Transaction
+
+
+@dataclass(slots=True)
+class LineEntry:
+    """A fulfillable line: wanted = issued + assigned to live fulfilment orders + open."""
+
+    line: str
+    position: int
+    sku: str
+    ordered: int
+    wanted: int
+    issued: int = 0
+    short: int = 0
+    """Units that the last sourcing found nowhere."""
+
+
+@dataclass(eq=False, slots=True)
+class FulfilmentEntry:
+    """A fulfilment order as stored; its lines never change, only its state."""
+
+    fulfilment: str
+    node: str
+    method: str
+    state: FulfilmentState
+    version: int
+    attempt: int
+    why: str
+    offered_at_us: int
+    closed_at_us: int | None = None
+    reject_code: str | None = None
+    reject_reason: str | None = None
+    tracking: str | None = None
+    lines: list[FulfilmentLine] = field(default_factory=list)
+    changed: bool = False
+    stored: bool = False
+
+    @property
+    def live(self) -> bool:
+        """Whether its holds still stand."""
+        return self.state in LIVE
+
+
+@dataclass(eq=False)
+class OrderEntry:
+    """One order in the book."""
+
+    order_id: str
+    channel: str
+    external_id: str
+    source_version: int
+    source_sha256: str
+    state: OrderState
+    version: int
+    attempt: int
+    document: str | None
+    lines: dict[str, LineEntry] = field(default_factory=dict)
+    fulfilments: dict[str, FulfilmentEntry] = field(default_factory=dict)
+    stored_version: int = 0
+    stored_state: OrderState = OrderState.WAITING
+    stored_lines: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    cancelled: bool = False
+    touched: bool = False
+
+    @cached_property
+    def order(self) -> Order:
+        """The canonical order as last taken in."""
+        if self.document is None:
+            raise LookupError(f"order {self.order_id} is only a cancellation so far")
+        return Order.model_validate_json(self.document)
+
+    def forget_order(self) -> None:
+        """Read `order` anew after the document changed."""
+        self.__dict__.pop("order", None)
+
+    def assigned(self) -> dict[str, int]:
+        """Units per line with live fulfilment orders."""
+        units: dict[str, int] = {}
+        for entry in self.fulfilments.values():
+            if entry.live:
+                for line in entry.lines:
+                    units[line.line] = units.get(line.line, 0) + line.quantity
+        return units
+
+    def open_units(self) -> dict[str, int]:
+        """Units per line that still want a node."""
+        assigned = self.assigned()
+        still = {line.line: line.wanted - line.issued - assigned.get(line.line, 0) for line in self.lines.values()}
+        return {line: units for line, units in still.items() if units > 0}
+
+    def rejecting_nodes(self) -> frozenset[str]:
+        """Nodes that said no to this order; it does not ask them twice."""
+        return frozenset(entry.node for entry in self.fulfilments.values() if entry.reject_code == "by_node")
+
+    def settle(self) -> None:
+        """Set the state that the lines and fulfilment orders imply."""
+        if self.cancelled:
+            self.state = OrderState.CANCELLED
+        else:
+            short = {line.line: line.short for line in self.lines.values()}
+            any_live = any(entry.live for entry in self.fulfilments.values())
+            self.state = derive_state(self.open_units(), short, any_live=any_live)
+        self.touched = True
+
+    def answer(self, refusals: Sequence[Refusal] = ()) -> PlacedOrder:
+        """Where the order stands, as a value."""
+        shortfalls = tuple(
+            Shortfall(
+                line=line.line,
+                sku=line.sku,
+                missing=line.short,
+                refusal=Refusal.of("no_node", missing=line.short, wanted=line.wanted, sku=line.sku),
+            )
+            for line in self.lines.values()
+            if line.short
+        )
+        return PlacedOrder(
+            order=self.order_id,
+            channel=self.channel,
+            external_id=self.external_id,
+            state=self.state,
+            version=self.version,
+            source_version=self.source_version,
+            fulfilment_orders=tuple(self.fulfilment_value(entry) for entry in self.fulfilments.values()),
+            shortfalls=shortfalls,
+            refusals=tuple(refusals),
+        )
+
+    def fulfilment_value(self, entry: FulfilmentEntry) -> FulfilmentOrder:
+        """One fulfilment order as a value."""
+        return FulfilmentOrder(
+            fulfilment=entry.fulfilment,
+            order=self.order_id,
+            channel=self.channel,
+            external_id=self.external_id,
+            node=entry.node,
+            method=DeliveryMethod(entry.method),
+            state=entry.state,
+            version=entry.version,
+            attempt=entry.attempt,
+            lines=tuple(entry.lines),
+            why=entry.why,
+            offered_at=from_us(entry.offered_at_us),
+            closed_at=None if entry.closed_at_us is None else from_us(entry.closed_at_us),
+            reject_code=entry.reject_code,
+            reject_reason=entry.reject_reason,
+            tracking=entry.tracking,
+        )
+
+
+_ORDER_COLUMNS = (
+    "order_id",
+    "channel",
+    "external_id",
+    "source_version",
+    "source_sha256",
+    "state",
+    "version",
+    "attempt",
+    "document",
+)
+_LINE_COLUMNS = ("order_id", "line", "position", "sku", "ordered", "wanted", "issued", "short")
+_FULFILMENT_COLUMNS = (
+    "fulfilment",
+    "order_id",
+    "node",
+    "method",
+    "state",
+    "version",
+    "attempt",
+    "why",
+    "offered_at_us",
+    "closed_at_us",
+    "reject_code",
+    "reject_reason",
+    "tracking",
+)
+
+
+class OrderBook:
+    """The orders one transaction works on; `save` writes what changed, guarded by their versions."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self.tx = tx
+        self.entries: dict[str, OrderEntry] = {}
+
+    def load(self, order_ids: Iterable[str], *, lock: bool = True) -> list[OrderEntry]:
+        """The named orders, in the order named, locked in key order; unknown ids are left out."""
+        wanted = list(dict.fromkeys(order_ids))
+        missing = sorted(one for one in wanted if one not in self.entries)
+        if missing:
+            keys = [(one,) for one in missing]
+            self._take(self.tx.select(tables.order, _ORDER_COLUMNS, ("order_id",), keys, lock=lock))
+        return [self.entries[one] for one in wanted if one in self.entries]
+
+    def load_identities(
+        self, identities: Iterable[tuple[str, str]], *, lock: bool = True
+    ) -> dict[tuple[str, str], str]:
+        """Load orders by (channel, external id); identity → order id of those that exist."""
+        keys = sorted(set(identities))
+        found = self.tx.select(tables.order, ("order_id", "channel", "external_id"), ("channel", "external_id"), keys)
+        self.load([row.order_id for row in found], lock=lock)
+        return {(row.channel, row.external_id): row.order_id for row in found}
+
+    def add(self, entry: OrderEntry) -> OrderEntry:
+        """Take a new order into the book."""
+        self.entries[entry.order_id] = entry
+        entry.touched = True
+        return entry
+
+    def _take(self, rows: Sequence[Any]) -> None:
+        fresh: dict[str, OrderEntry] = {}
+        for row in rows:
+            values = {name: getattr(row, name) for name in _ORDER_COLUMNS}
+            state = OrderState(values.pop("state"))
+            fresh[row.order_id] = OrderEntry(
+                **values,
+                state=state,
+                stored_state=state,
+                stored_version=row.version,
+                cancelled=state is OrderState.CANCELLED,
+            )
+        keys = [(order_id,) for order_id in sorted(fresh)]
+        for row in self.tx.select(tables.order_line, _LINE_COLUMNS, ("order_id",), keys):
+            values = {name: getattr(row, name) for name in _LINE_COLUMNS[1:]}
+            fresh[row.order_id].lines[row.line] = LineEntry(**values)
+        self._take_fulfilments(fresh, keys)
+        for entry in fresh.values():
+            entry.lines = dict(sorted(entry.lines.items(), key=lambda item: item[1].position))
+            entry.stored_lines = {name: _line_numbers(line) for name, line in entry.lines.items()}
+        self.entries.update(fresh)
+
+    def _take_fulfilments(self, fresh: dict[str, OrderEntry], keys: list[tuple[str]]) -> None:
+        rows = self.tx.select(tables.fulfilment, _FULFILMENT_COLUMNS, ("order_id",), keys)
+        parents: dict[str, FulfilmentEntry] = {}
+        for row in sorted(rows, key=lambda one: (one.attempt, one.fulfilment)):
+            values = {name: getattr(row, name) for name in _FULFILMENT_COLUMNS if name not in ("order_id", "state")}
+            entry = FulfilmentEntry(**values, state=FulfilmentState(row.state), stored=True)
+            parents[entry.fulfilment] = fresh[row.order_id].fulfilments[entry.fulfilment] = entry
+        columns = ("fulfilment", "hold", "line", "sku", "quantity")
+        children = self.tx.select(tables.fulfilment_line, columns, ("fulfilment",), [(one,) for one in sorted(parents)])
+        for row in sorted(children, key=lambda one: one.hold):
+            parents[row.fulfilment].lines.append(
+                FulfilmentLine(line=row.line, sku=row.sku, quantity=row.quantity, hold=row.hold)
+            )
+
+    def save(self) -> None:
+        """Write every touched order with its lines and fulfilment orders, and publish what changed."""
+        touched = [entry for entry in self.entries.values() if entry.touched]
+        for entry in touched:
+            check_order_change(entry.stored_state, entry.state, new=entry.stored_version == 0)
+            entry.version = entry.stored_version + 1
+        self._save_orders(touched)
+        self._save_lines(touched)
+        self._save_fulfilments(touched)
+        self._publish(touched)
+        for entry in touched:
+            entry.touched = False
+            entry.stored_version, entry.stored_state = entry.version, entry.state
+            entry.stored_lines = {name: _line_numbers(line) for name, line in entry.lines.items()}
+            for fulfilment in entry.fulfilments.values():
+                fulfilment.changed, fulfilment.stored = False, True
+
+    def _save_orders(self, touched: list[OrderEntry]) -> None:
+        rows = [
+            {
+                **{name: getattr(entry, name) for name in _ORDER_COLUMNS},
+                "state": entry.state.value,
+                "created_at_us": self.tx.now_us,
+                "updated_at_us": self.tx.now_us,
+                "stored_version": entry.stored_version,
+            }
+            for entry in touched
+        ]
+        fresh = [
+            {name: row[name] for name in row if name != "stored_version"} for row in rows if not row["stored_version"]
+        ]
+        if fresh:
+            self.tx.insert(tables.order, fresh)
+        moved = [row for row in rows if row["stored_version"]]
+        if moved:
+            changes = (
+                "source_version",
+                "source_sha256",
+                "state",
+                "version",
+                "attempt",
+                "document",
+                "updated_at_us",
+            )
+            matched = self.tx.update(
+                tables.order,
+                keys=("order_id",),
+                changes=changes,
+                rows=[{name: row[name] for name in ("order_id", *changes)} for row in moved],
+            )
+            if matched != len(moved):
+                raise InvariantViolation("a locked order vanished before it was saved; run `omo audit`")
+
+    def _save_lines(self, touched: list[OrderEntry]) -> None:
+        fresh: list[dict[str, object]] = []
+        moved: list[dict[str, object]] = []
+        for entry in touched:
+            for line in entry.lines.values():
+                stored = entry.stored_lines.get(line.line)
+                if stored == _line_numbers(line):
+                    continue
+                row = {"order_id": entry.order_id, **{name: getattr(line, name) for name in _LINE_COLUMNS[1:]}}
+                (moved if stored else fresh).append(row)
+        if fresh:
+            self.tx.insert(tables.order_line, fresh)
+        if moved:
+            changes = ("position", "sku", "ordered", "wanted", "issued", "short")
+            self.tx.update(tables.order_line, keys=("order_id", "line"), changes=changes, rows=moved)
+
+    def _save_fulfilments(self, touched: list[OrderEntry]) -> None:
+        fresh: list[dict[str, object]] = []
+        moved: list[dict[str, object]] = []
+        lines: list[dict[str, object]] = []
+        for entry in touched:
+            for fulfilment in entry.fulfilments.values():
+                if not fulfilment.changed:
+                    continue
+                row = {name: getattr(fulfilment, name) for name in _FULFILMENT_COLUMNS if name != "order_id"}
+                row |= {"order_id": entry.order_id, "state": fulfilment.state.value}
+                if fulfilment.stored:
+                    moved.append(row)
+                    continue
+                fresh.append(row)
+                lines.extend(
+                    {
+                        "fulfilment": fulfilment.fulfilment,
+                        "hold": line.hold,
+                        "order_id": entry.order_id,
+                        "line": line.line,
+                        "sku": line.sku,
+                        "quantity": line.quantity,
+                    }
+                    for line in fulfilment.lines
+                )
+        if fresh:
+            self.tx.insert(tables.fulfilment, fresh)
+            self.tx.insert(tables.fulfilment_line, lines)
+        if moved:
+            changes = ("state", "version", "closed_at_us", "reject_code", "reject_reason", "tracking")
+            rows = [{name: row[name] for name in ("fulfilment", *changes)} for row in moved]
+            self.tx.update(tables.fulfilment, keys=("fulfilment",), changes=changes, rows=rows)
+
+    def _publish(self, touched: list[OrderEntry]) -> None:
+        events: list[tuple[str, str, dict[str, Any]]] = []
+        for entry in touched:
+            facts: dict[str, Any] = {
+                "order": entry.order_id,
+                "channel": entry.channel,
+                "external_id": entry.external_id,
+                "version": entry.version,
+            }
+            events.append((f"omo.order.{entry.state.value}.v1", f"order/{entry.order_id}", facts))
+            changed = [one for one in entry.fulfilments.values() if one.changed]
+            events.extend(_fulfilment_event(entry, one) for one in changed)
+        self.tx.publish_many(events)
+
+
+def change_fulfilment(entry: FulfilmentEntry, state: FulfilmentState, now_us: int) -> None:
+    """Move a fulfilment order to another state; a forbidden move is a defect."""
+    check_fulfilment_change(entry.state, state)
+    entry.state = state
+    entry.changed = True
+    entry.version += 1
+    if not entry.live:
+        entry.closed_at_us = now_us
+
+
+def _line_numbers(line: LineEntry) -> tuple[object, ...]:
+    return (line.position, line.sku, line.ordered, line.wanted, line.issued, line.short)
+
+
+def _fulfilment_event(entry: OrderEntry, fulfilment: FulfilmentEntry) -> tuple[str, str, dict[str, Any]]:
+    return (
+        f"omo.fulfilment.{fulfilment.state.value}.v1",
+        f"fulfilment/{fulfilment.fulfilment}",
+        {
+            "fulfilment": fulfilment.fulfilment,
+            "order": entry.order_id,
+            "node": fulfilment.node,
+            "method": fulfilment.method,
+            "lines": [{"line": line.line, "sku": line.sku, "quantity": line.quantity} for line in fulfilment.lines],
+        },
+    )

@@ -1,0 +1,130 @@
+"""What nodes answer: accept, reject (the order finds another way), ship, hand over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from omo_core.inventory import apply_many
+from omo_core.model.errors import InvariantViolation
+from omo_core.model.fulfilment import (
+    AcceptOffer,
+    CollectFulfilment,
+    FulfilmentAnswer,
+    FulfilmentCommand,
+    FulfilmentState,
+    RejectOffer,
+    ShipFulfilment,
+)
+from omo_core.model.refusals import Refusal
+from omo_core.model.stock import ConfirmHolds, Issue, IssueHolds, ReleaseHolds, StockCommand
+from omo_core.orders.book import FulfilmentEntry, OrderBook, OrderEntry, change_fulfilment
+from omo_core.orders.sourcing import SCOPE, SourcingContext, source
+from omo_core.storage import operations, tables
+from omo_core.storage.transaction import Transaction
+
+_NEEDED = {
+    "accept": (FulfilmentState.OFFERED,),
+    "reject": (FulfilmentState.OFFERED, FulfilmentState.ACCEPTED),
+    "ship": (FulfilmentState.ACCEPTED,),
+    "collect": (FulfilmentState.ACCEPTED,),
+}
+
+
+@dataclass(slots=True)
+class _Round:
+    """What one batch of answers gathers before it touches stock."""
+
+    tx: Transaction
+    book: OrderBook
+    parents: dict[str, OrderEntry] = field(default_factory=dict)
+    stock: list[StockCommand] = field(default_factory=list)
+    to_source: list[OrderEntry] = field(default_factory=list)
+
+
+def apply_fulfilment(
+    tx: Transaction, commands: Sequence[FulfilmentCommand], context: SourcingContext
+) -> list[FulfilmentAnswer]:
+    """Apply nodes' answers in the order they came; one answer each, and a repeated key gets its stored one.
+
+    Orders of rejected offers are sourced again in the same transaction, without the nodes that said no.
+    """
+    keyed = operations.Keyed(tx, commands)
+    fresh = keyed.fresh()
+    turn = _Round(tx, OrderBook(tx))
+    _load(turn, [command.fulfilment for command in fresh])
+    outcomes = [(command, _apply(turn, command)) for command in fresh]
+    for answer in apply_many(tx, turn.stock) if turn.stock else []:
+        if not answer.applied:
+            raise InvariantViolation(f"stock refused {answer.key}: {answer.refusals[0].sentence}")
+    for entry in turn.parents.values():
+        if entry.touched:
+            entry.settle()
+    if turn.to_source:
+        source(tx, turn.to_source, context)
+    turn.book.save()
+    for command, refusal in outcomes:
+        keyed.answer(command, _answer(turn, command, refusal))
+    return keyed.answers(FulfilmentAnswer)
+
+
+def _load(turn: _Round, fulfilments: Sequence[str]) -> None:
+    keys = [(one,) for one in sorted(set(fulfilments))]
+    rows = turn.tx.select(tables.fulfilment, ("fulfilment", "order_id"), ("fulfilment",), keys) if keys else []
+    turn.book.load(row.order_id for row in rows)
+    turn.parents = {row.fulfilment: turn.book.entries[row.order_id] for row in rows}
+
+
+def _apply(turn: _Round, command: FulfilmentCommand) -> Refusal | None:
+    """Change the book and queue the stock command that goes with it; the refusal where it cannot be."""
+    parent = turn.parents.get(command.fulfilment)
+    if parent is None:
+        return Refusal.of("unknown_fulfilment_order", fulfilment=command.fulfilment)
+    entry = parent.fulfilments[command.fulfilment]
+    needed = _NEEDED[command.kind]
+    if entry.state not in needed:
+        return Refusal.of(
+            "wrong_state",
+            fulfilment=entry.fulfilment,
+            state=entry.state.value,
+            action=command.kind,
+            needed=" or ".join(needed),
+        )
+    holds = tuple(line.hold for line in entry.lines)
+    key = f"{command.kind}/{entry.fulfilment}"
+    match command:
+        case AcceptOffer():
+            change_fulfilment(entry, FulfilmentState.ACCEPTED, turn.tx.now_us)
+            turn.stock.append(ConfirmHolds(key=key, scope=SCOPE, holds=holds))
+        case RejectOffer():
+            change_fulfilment(entry, FulfilmentState.REJECTED, turn.tx.now_us)
+            entry.reject_code, entry.reject_reason = "by_node", command.reason
+            turn.stock.append(ReleaseHolds(key=key, scope=SCOPE, holds=holds))
+            turn.to_source.append(parent)
+        case ShipFulfilment():
+            change_fulfilment(entry, FulfilmentState.SHIPPED, turn.tx.now_us)
+            entry.tracking = command.tracking
+            turn.stock.append(_issue(key, parent, entry))
+        case CollectFulfilment():
+            change_fulfilment(entry, FulfilmentState.COLLECTED, turn.tx.now_us)
+            turn.stock.append(_issue(key, parent, entry))
+    parent.touched = True
+    return None
+
+
+def _issue(key: str, parent: OrderEntry, entry: FulfilmentEntry) -> IssueHolds:
+    for line in entry.lines:
+        parent.lines[line.line].issued += line.quantity
+    lines = tuple(Issue(hold=line.hold, quantity=line.quantity) for line in entry.lines)
+    return IssueHolds(key=key, scope=SCOPE, lines=lines, reference=parent.external_id)
+
+
+def _answer(turn: _Round, command: FulfilmentCommand, refusal: Refusal | None) -> FulfilmentAnswer:
+    parent = turn.parents.get(command.fulfilment)
+    return FulfilmentAnswer(
+        key=command.key,
+        kind=command.kind,
+        fulfilment=command.fulfilment,
+        order=parent.answer() if parent else None,
+        refusals=(refusal,) if refusal else (),
+    )

@@ -1,0 +1,252 @@
+"""Sourcing: take waiting orders, build the problem, solve it, hold the stock, offer the work; many orders at once."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Final
+
+from sqlalchemy import select
+
+from omo_core.allocation import (
+    AllocationProblem,
+    Assignment,
+    DemandLine,
+    NetworkIndex,
+    OrderDemand,
+    OrderPlan,
+    Plan,
+    SourcingPolicy,
+    solve_greedy,
+)
+from omo_core.inventory import apply_many, available_of_skus, holds_of
+from omo_core.model.fulfilment import FulfilmentLine, FulfilmentState, OrderState, PlacedOrder
+from omo_core.model.network import DeliveryMethod, Network
+from omo_core.model.stock import Hold, HoldRequest, PlaceHolds, ReplaceHolds, StockAnswer
+from omo_core.orders.book import FulfilmentEntry, OrderBook, OrderEntry
+from omo_core.storage import tables
+from omo_core.storage.transaction import Transaction
+
+SCOPE: Final = "omo.orders"
+"""Scope of the stock commands that orders give; callers' own keys never meet them."""
+
+MAX_ROUNDS: Final = 4
+"""How often an order is solved again when other writers took its stock between look and hold; then it waits."""
+
+
+class SourcingContext:
+    """What sourcing needs beside the orders: the network, indexed once, and the policy."""
+
+    def __init__(self, network: Network, policy: SourcingPolicy) -> None:
+        self.network = network
+        self.policy = policy
+
+    @cached_property
+    def index(self) -> NetworkIndex:
+        """The network in the allocator's form."""
+        return NetworkIndex.of(self.network)
+
+    @cached_property
+    def nodes(self) -> frozenset[str]:
+        """Ids of all nodes."""
+        return frozenset(node.node for node in self.network.nodes)
+
+
+@dataclass(slots=True)
+class _Part:
+    """One delivery of one order, as it was solved."""
+
+    entry: OrderEntry
+    method: DeliveryMethod
+    plan: OrderPlan
+
+
+def run_wave(tx: Transaction, context: SourcingContext, *, limit: int = 1_000) -> list[PlacedOrder]:
+    """Source up to `limit` waiting orders together, oldest first; provisional holds of theirs count as free."""
+    query = (
+        select(tables.order.c.order_id)
+        .where(tables.order.c.pool_id == tx.pool, tables.order.c.state == OrderState.WAITING.value)
+        .order_by(tables.order.c.order_id)
+        .limit(limit)
+    )
+    book = OrderBook(tx)
+    entries = book.load([row.order_id for row in tx.connection.execute(query)])
+    source(tx, entries, context)
+    book.save()
+    return [entry.answer() for entry in entries]
+
+
+def source(tx: Transaction, entries: Sequence[OrderEntry], context: SourcingContext, *, offer: bool = True) -> None:
+    """Find nodes for the open units of these orders, hold the goods there, and offer the work.
+
+    The caller saves the book. Orders whose stock others took in the meantime are solved again on what is left.
+    """
+    waiting = [entry for entry in dict.fromkeys(entries) if not entry.cancelled and entry.open_units()]
+    provisional = _provisional_holds(tx, waiting)
+    for entry in waiting:
+        entry.attempt += 1
+    for round_number in range(MAX_ROUNDS):
+        if not waiting:
+            return
+        parts = _solve(tx, waiting, context, list(provisional))
+        answers = _hold(tx, parts, provisional, round_number)
+        refused = {order_id for order_id, answer in answers.items() if not answer.applied}
+        settled = {entry.order_id: entry for entry in waiting if entry.order_id not in refused}
+        for entry in settled.values():
+            own = [part for part in parts if part.entry is entry]
+            _record(tx, own, answers.get(entry.order_id), offer=offer)
+        _record_decisions(tx, [part for part in parts if part.entry.order_id in settled], context)
+        waiting = [entry for entry in waiting if entry.order_id in refused]
+    for entry in waiting:
+        entry.settle()
+
+
+def _provisional_holds(tx: Transaction, entries: Sequence[OrderEntry]) -> dict[str, list[Hold]]:
+    """Pending holds of waiting orders that no fulfilment order stands for yet."""
+    known = [entry for entry in entries if entry.stored_version and entry.attempt]
+    offered = {line.hold for entry in known for one in entry.fulfilments.values() if one.live for line in one.lines}
+    found: dict[str, list[Hold]] = defaultdict(list)
+    for hold in holds_of(tx, [entry.order_id for entry in known]) if known else []:
+        if hold.pending and hold.hold not in offered:
+            found[hold.owner].append(hold)
+    return found
+
+
+def _solve(
+    tx: Transaction, entries: Sequence[OrderEntry], context: SourcingContext, free_owners: Sequence[str]
+) -> list[_Part]:
+    """One plan for all open lines; a one-hour promise that cannot be kept whole is solved again as shipping."""
+    demands = [demand for entry in entries for demand in _demands(tx, entry)]
+    skus = sorted({line.sku for demand in demands for line in demand.lines})
+    stock = available_of_skus(tx, skus, owners=free_owners)
+    by_order = {entry.order_id: entry for entry in entries}
+    plan = _plan(context, demands, stock)
+    unkept = {
+        demand.order
+        for place, demand in enumerate(demands)
+        if demand.method is DeliveryMethod.ONE_HOUR and plan.orders[place].shortfalls
+    }
+    if unkept and context.policy.one_hour_falls_back_to_ship:
+        methods = dict.fromkeys(unkept, DeliveryMethod.SHIP)
+        demands = [replace(demand, method=methods.get(demand.order, demand.method)) for demand in demands]
+        plan = _plan(context, demands, stock)
+    return [
+        _Part(by_order[demand.order.rpartition("#")[0]], demand.method, solved)
+        for demand, solved in zip(demands, plan.orders, strict=True)
+    ]
+
+
+def _plan(context: SourcingContext, demands: Sequence[OrderDemand], stock: Sequence[tuple[str, str, int]]) -> Plan:
+    return solve_greedy(AllocationProblem.build(context.index, demands, stock, context.policy))
+
+
+def _demands(tx: Transaction, entry: OrderEntry) -> list[OrderDemand]:
+    """One demand per delivery that has open lines."""
+    open_units = entry.open_units()
+    order = entry.order
+    lines: dict[int, list[DemandLine]] = defaultdict(list)
+    for line in order.fulfillable():
+        if line.sku is not None and line.line in open_units:
+            lines[line.delivery].append(DemandLine(line=line.line, sku=line.sku, quantity=open_units[line.line]))
+    demands = []
+    for number, own in sorted(lines.items()):
+        delivery = order.deliveries[number]
+        demands.append(
+            OrderDemand(
+                order=f"{entry.order_id}#{number}",
+                method=delivery.method,
+                at=tx.now,
+                lines=tuple(own),
+                point=delivery.address.point if delivery.address else None,
+                pickup_node=delivery.pickup_node,
+                excluded_nodes=entry.rejecting_nodes(),
+            )
+        )
+    return demands
+
+
+def _hold(
+    tx: Transaction, parts: Sequence[_Part], provisional: dict[str, list[Hold]], round_number: int
+) -> dict[str, StockAnswer]:
+    """One stock command per order: all of its assignments are held, or none."""
+    wanted: dict[str, list[HoldRequest]] = defaultdict(list)
+    attempts: dict[str, int] = {}
+    for part in parts:
+        attempts[part.entry.order_id] = part.entry.attempt
+        wanted[part.entry.order_id].extend(
+            HoldRequest(owner=part.entry.order_id, line=one.line, sku=one.sku, node=one.node, quantity=one.quantity)
+            for one in part.plan.assignments
+        )
+    commands: list[PlaceHolds | ReplaceHolds] = []
+    for order_id, requests in wanted.items():
+        key = f"source/{order_id}/{attempts[order_id]}/{round_number}"
+        old = provisional.get(order_id, [])
+        if old:
+            release = tuple(hold.hold for hold in old)
+            commands.append(ReplaceHolds(key=key, scope=SCOPE, release=release, place=tuple(requests)))
+        elif requests:
+            commands.append(PlaceHolds(key=key, scope=SCOPE, lines=tuple(requests)))
+    owners = [command.key.split("/")[1] for command in commands]
+    return dict(zip(owners, apply_many(tx, commands), strict=True)) if commands else {}
+
+
+def _record(tx: Transaction, parts: Sequence[_Part], answer: StockAnswer | None, *, offer: bool) -> None:
+    """Write what was decided into the book: shortfalls per line, and a fulfilment order per delivery and node."""
+    entry = parts[0].entry
+    for part in parts:
+        for line in part.plan.assignments:
+            entry.lines[line.line].short = 0
+        for shortfall in part.plan.shortfalls:
+            entry.lines[shortfall.line].short = shortfall.missing
+    if answer is not None and offer:
+        holds = {(hold.line, hold.node): hold.hold for hold in answer.holds if hold.pending}
+        for part in parts:
+            _offer(tx, part, holds)
+    entry.settle()
+
+
+def _offer(tx: Transaction, part: _Part, holds: dict[tuple[str, str], str]) -> None:
+    by_node: dict[str, list[Assignment]] = defaultdict(list)
+    for one in part.plan.assignments:
+        by_node[one.node].append(one)
+    for node, own in by_node.items():
+        fulfilment = FulfilmentEntry(
+            fulfilment=tx.new_id(),
+            node=node,
+            method=part.method.value,
+            state=FulfilmentState.OFFERED,
+            version=1,
+            attempt=part.entry.attempt,
+            why=own[0].why,
+            offered_at_us=tx.now_us,
+            lines=[
+                FulfilmentLine(line=one.line, sku=one.sku, quantity=one.quantity, hold=holds[one.line, node])
+                for one in own
+            ],
+            changed=True,
+        )
+        part.entry.fulfilments[fulfilment.fulfilment] = fulfilment
+
+
+def _record_decisions(tx: Transaction, parts: Sequence[_Part], context: SourcingContext) -> None:
+    """Keep what was decided and why, per order and attempt."""
+    documents: dict[tuple[str, int], list[dict[str, object]]] = defaultdict(list)
+    for part in parts:
+        document = {"delivered_by": part.method.value, **asdict(part.plan)}
+        documents[part.entry.order_id, part.entry.attempt].append(document)
+    digest = context.policy.digest()
+    rows = [
+        {
+            "order_id": order_id,
+            "attempt": attempt,
+            "policy_sha256": digest,
+            "document": json.dumps({"version": 1, "deliveries": deliveries}),
+            "decided_at_us": tx.now_us,
+        }
+        for (order_id, attempt), deliveries in documents.items()
+    ]
+    if rows:
+        tx.insert(tables.decision, rows)
