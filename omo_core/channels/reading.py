@@ -16,7 +16,7 @@ MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 MAX_DEPTH: Final = 32
 """Deepest nesting of objects and lists; real order documents stay below ten."""
 
-_MAX_INTEGER_DIGITS: Final = 20
+_MAX_INTEGER_CHARACTERS: Final = 20
 """Holds every 64-bit id with its sign; longer ones cost quadratic time to convert."""
 
 _MAX_DECIMAL_CHARACTERS: Final = 40
@@ -46,6 +46,8 @@ def read_json(body: bytes, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UnreadableBody(f"byte {error.start} of the body is not UTF-8; send UTF-8") from None
+    if text.startswith("\ufeff"):
+        raise UnreadableBody("the body begins with a byte order mark; leave it out")
     try:
         document = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -86,8 +88,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(text: str) -> int:
-    if len(text) > _MAX_INTEGER_DIGITS:
-        raise UnreadableBody(f"the body holds an integer of {len(text)} digits; send at most {_MAX_INTEGER_DIGITS}")
+    if len(text) > _MAX_INTEGER_CHARACTERS:
+        raise UnreadableBody(
+            f"the body holds an integer of {len(text)} characters; send at most {_MAX_INTEGER_CHARACTERS}"
+        )
     return int(text)
 
 

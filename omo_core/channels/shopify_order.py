@@ -91,7 +91,13 @@ def _check_resource(document: Cursor) -> None:
     gid = document.optional_text("admin_graphql_api_id") or ""
     if gid.startswith("gid://") and not gid.startswith("gid://shopify/Order/"):
         document.fail("admin_graphql_api_id", f"is {gid[:60]!r}, which is no order", "send an order here")
-    document.identifier("id")
+    if not document.has("id"):
+        first = next(iter(document.fields), "nothing")
+        raise UnreadableBody(
+            f"{document.path} has no id and begins with {first[:40]!r}, so it is no order; send one order, or a list"
+            " under the key orders",
+            path=document.path,
+        )
     if "financial_status" not in document.fields:
         raise UnreadableBody(
             f"{document.path} has no financial_status, so it is no whole order; send the order resource with all its"
