@@ -129,7 +129,9 @@ class Database:
             with self._whole(pool, read_only) as tx:
                 yield tx
         except Exception as error:
-            raise self._explained(error, fault_of(error)) from error
+            fault = fault_of(error)
+            # Here nobody runs it again: who lost a race must be told that he may.
+            raise self._explained(error, Fault.RETRY if fault is Fault.RACE else fault) from error
 
     @contextmanager
     def connection(self, *, read_only: bool = False) -> Iterator[Connection]:
@@ -158,7 +160,11 @@ class Database:
             try:
                 options = self.profile.options(read_only)
                 with self.engine.connect().execution_options(**options) as connection, connection.begin():
-                    yield connection, self.profile.begin(connection, read_only)
+                    now_us = self.profile.begin(connection, read_only)
+                    try:
+                        yield connection, now_us
+                    finally:
+                        self.profile.end(connection, read_only)
             finally:
                 self._open_here.is_open = False
 

@@ -21,6 +21,8 @@ from omo_core.storage.clock import machine_now_us
 READ_ONLY: Final = "omo_read_only"
 """Execution option of a connection whose transaction only reads."""
 
+_HOST_ENGINE: Final = "omo_host_engine"
+
 OLDEST_SQLITE: Final = (3, 37, 0)  # STRICT tables
 
 
@@ -39,6 +41,10 @@ class Profile(Protocol):
 
     def begin(self, connection: Connection, read_only: bool) -> int:
         """Set the transaction up right after BEGIN; returns the database's time in microseconds since 1970 UTC."""
+        ...
+
+    def end(self, connection: Connection, read_only: bool) -> None:
+        """Undo what `begin` set for longer than the transaction, right before it ends."""
         ...
 
     def after_fork(self) -> None:
@@ -82,6 +88,9 @@ class PostgresProfile:
         ).one()
         return int(row[0])
 
+    def end(self, connection: Connection, read_only: bool) -> None:
+        """Every setting is local to the transaction."""
+
     def after_fork(self) -> None:
         """Nothing is kept outside of the engine."""
 
@@ -113,10 +122,19 @@ class SqliteProfile:
         return {READ_ONLY: read_only}
 
     def begin(self, connection: Connection, read_only: bool) -> int:
-        """Make sure the write lock is held even where a host's engine began the transaction in its own way."""
-        if not read_only and connection.get_execution_options().get("omo_host_engine"):
-            connection.exec_driver_sql("DELETE FROM omo_operation WHERE 0")
+        """Make BEGIN the right one also on a host's engine, which began in its own way or, like the driver, not yet."""
+        if connection.get_execution_options().get(_HOST_ENGINE):
+            if _in_transaction(connection):
+                connection.exec_driver_sql("ROLLBACK")
+            connection.exec_driver_sql(_begin_sql(read_only))
+        if read_only:
+            connection.exec_driver_sql("PRAGMA query_only = ON")
         return machine_now_us()
+
+    def end(self, connection: Connection, read_only: bool) -> None:
+        """Let the connection write again."""
+        if read_only:
+            connection.exec_driver_sql("PRAGMA query_only = OFF")
 
     def after_fork(self) -> None:
         """A lock that another thread of the parent held would never be released here."""
@@ -151,10 +169,9 @@ def adopt_engine(engine: Engine, *, schema: str | None = None) -> tuple[Engine, 
         raise InvalidInput(f"An engine of the kind {engine.dialect.name!r} is not supported; use SQLite or PostgreSQL")
     if schema is not None:
         raise InvalidInput("SQLite has no schemas; leave schema out, or use PostgreSQL")
-    in_memory = isinstance(engine.pool, StaticPool)
-    ours = engine.execution_options(omo_host_engine=True)
-    event.listen(ours, "begin", _begin_sqlite)
-    return ours, SqliteProfile(in_memory=in_memory)
+    return engine.execution_options(**{_HOST_ENGINE: True}), SqliteProfile(
+        in_memory=isinstance(engine.pool, StaticPool)
+    )
 
 
 def _open_postgres(url: URL) -> Engine:
@@ -229,7 +246,12 @@ def _cursor(connection: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    if connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
-        return  # a host's engine has its own BEGIN; the profile takes the write lock
-    read_only = connection.get_execution_options().get(READ_ONLY, False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql(_begin_sql(connection.get_execution_options().get(READ_ONLY, False)))
+
+
+def _begin_sql(read_only: bool) -> str:
+    return "BEGIN" if read_only else "BEGIN IMMEDIATE"
+
+
+def _in_transaction(connection: Connection) -> bool:
+    return bool(connection.connection.dbapi_connection.in_transaction)  # type: ignore[union-attr]

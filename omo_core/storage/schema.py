@@ -133,8 +133,8 @@ def create_statements(engine: str) -> tuple[str, ...]:
         *(str(CreateTable(table).compile(dialect=dialect)) for table in tables),
         *(str(CreateIndex(index).compile(dialect=dialect)) for index in indexes),
         *APPEND_ONLY[engine],
-        f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL, "
-        f"CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num))",
+        f"CREATE TABLE {VERSION_TABLE} (\n\tversion_num VARCHAR(32) NOT NULL, \n"
+        f"\tCONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num)\n)",
         f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ('{HEAD}')",  # noqa: S608
     )
 
