@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 # A public name is imported when it is first used, so importing the package stays cheap. To add one: a line in the table,
 # the same under TYPE_CHECKING, then `python tools/public_api.py`.
 _HOMES = {
+    "omo_core.allocation": ["SourcingPolicy"],
+    "omo_core.hub": ["OrderHub"],
     "omo_core.model.errors": [
         "BodyTooLarge",
         "DatabaseError",
@@ -24,11 +26,16 @@ _HOMES = {
     ],
     "omo_core.model.events": ["Event"],
     "omo_core.model.fulfilment": [
+        "AcceptOffer",
+        "CollectFulfilment",
+        "FulfilmentAnswer",
         "FulfilmentLine",
         "FulfilmentOrder",
         "FulfilmentState",
         "OrderState",
         "PlacedOrder",
+        "RejectOffer",
+        "ShipFulfilment",
         "Shortfall",
     ],
     "omo_core.model.items": ["Item"],
@@ -71,6 +78,8 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME_OF)  # noqa: PLE0605  one table, not two
 
 if TYPE_CHECKING:
+    from omo_core.allocation import SourcingPolicy as SourcingPolicy
+    from omo_core.hub import OrderHub as OrderHub
     from omo_core.model.errors import (
         BodyTooLarge as BodyTooLarge,
         DatabaseError as DatabaseError,
@@ -89,11 +98,16 @@ if TYPE_CHECKING:
     )
     from omo_core.model.events import Event as Event
     from omo_core.model.fulfilment import (
+        AcceptOffer as AcceptOffer,
+        CollectFulfilment as CollectFulfilment,
+        FulfilmentAnswer as FulfilmentAnswer,
         FulfilmentLine as FulfilmentLine,
         FulfilmentOrder as FulfilmentOrder,
         FulfilmentState as FulfilmentState,
         OrderState as OrderState,
         PlacedOrder as PlacedOrder,
+        RejectOffer as RejectOffer,
+        ShipFulfilment as ShipFulfilment,
         Shortfall as Shortfall,
     )
     from omo_core.model.items import Item as Item

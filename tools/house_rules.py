@@ -17,8 +17,9 @@ SOURCES = ("omo_core", "benchmarks", "tests", "tools", "docs", ".ci")
 MAX_FILE_LINES = 400
 MAX_BODY_LINES = 60
 
-# What a kernel module may see besides other kernel modules.
-KERNEL_IMPORTS = {"__future__", "collections", "math", "numba", "numpy", "typing"}
+# What a kernel module may see besides modules of ours that see no more.
+KERNEL_IMPORTS = {"__future__", "collections", "dataclasses", "math", "numba", "numpy", "typing"}
+KERNEL_DECORATOR = ".kernel"
 
 # Reading the world's clock or dice. A generator made from an explicit seed is not among them.
 CLOCKS = {
@@ -82,15 +83,35 @@ def kernels_without_twin(modules: Iterable[Module], twins: ast.Module) -> list[s
 
 
 def kernel_modules_that_know_too_much(modules: Iterable[Module]) -> list[str]:
-    """A module with kernels sees numpy, numba and other kernel modules."""
+    """A module with kernels sees numpy, numba, the decorator, and modules of ours that see no more than that."""
+    modules = list(modules)
+    simple: set[str] = set()
+    while more := {
+        _dotted(module.path)
+        for module in modules
+        if _dotted(module.path) not in simple and not _beyond_arrays(module, simple)
+    }:
+        simple |= more
     return [
         f"{module.path}: a kernel module may not import {imported}"
         for module in modules
-        if _kernels(module) or module.path.endswith("/kernels.py")
+        if _kernels(module) or module.path.endswith("kernels.py")
+        for imported in _beyond_arrays(module, simple)
+    ]
+
+
+def _beyond_arrays(module: Module, simple: set[str]) -> list[str]:
+    return [
+        imported
         for imported in _imports(module).values()
         if imported.partition(".")[0] not in KERNEL_IMPORTS
-        and not (imported.startswith("omo_core.") and "kernel" in imported)
+        and not imported.endswith(KERNEL_DECORATOR)
+        and not {imported, imported.rpartition(".")[0]} & simple
     ]
+
+
+def _dotted(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def prints(modules: Iterable[Module], allowed: Iterable[str]) -> list[str]:
@@ -107,7 +128,7 @@ def prints(modules: Iterable[Module], allowed: Iterable[str]) -> list[str]:
 def uninjected_clocks_and_dice(modules: Iterable[Module], allowed: Mapping[str, str]) -> list[str]:
     """Time, ids and chance come from what the hub was given. References count as well as calls.
 
-    `allowed` maps a file, a folder with its slash, or `file::dotted.name` to the reason.
+    `allowed` maps a file or a folder with its slash, or one of these with `::dotted.name`, to the reason.
     """
     found = []
     for module in modules:
@@ -200,6 +221,10 @@ def locked_names(text: str) -> dict[str, set[str]]:
 
 def _is_allowed(path: str, allowed: Iterable[str]) -> bool:
     return any(path == entry or (entry.endswith("/") and path.startswith(entry)) for entry in allowed)
+
+
+def _where_allowed(name: str, allowed: Iterable[str]) -> list[str]:
+    return [entry.removesuffix(f"::{name}") for entry in allowed if entry.endswith(f"::{name}")]
 
 
 def _kernels(module: Module) -> list[str]:
