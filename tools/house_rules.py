@@ -141,7 +141,7 @@ def uninjected_clocks_and_dice(modules: Iterable[Module], allowed: Mapping[str, 
             if (
                 full is None
                 or full in NOT_DICE
-                or f"{module.path}::{full}" in allowed
+                or _is_allowed(module.path, _where_allowed(full, allowed))
                 or (full in SEEDED and id(node) in seeded)
             ):
                 continue
