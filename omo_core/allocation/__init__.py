@@ -3,11 +3,13 @@
 from omo_core.allocation.costs import CostTerm, PairPrice, default_terms
 from omo_core.allocation.demand import DemandLine, OrderDemand
 from omo_core.allocation.eligibility import Rule, default_rules
+from omo_core.allocation.exact import solve_exact
 from omo_core.allocation.greedy import solve_greedy
 from omo_core.allocation.network_index import NetworkIndex
 from omo_core.allocation.plan import Assignment, LineShortfall, OrderPlan, Plan, RunnerUp
 from omo_core.allocation.policy import NodeKindCosts, SourcingPolicy
 from omo_core.allocation.problem import AllocationProblem
+from omo_core.allocation.verify import verify_plan
 from omo_core.allocation.warmup import warmup
 
 __all__ = [
@@ -27,6 +29,8 @@ __all__ = [
     "SourcingPolicy",
     "default_rules",
     "default_terms",
+    "solve_exact",
     "solve_greedy",
+    "verify_plan",
     "warmup",
 ]
