@@ -114,7 +114,7 @@ class _Model:
         if outcome not in (pywraplp.Solver.OPTIMAL, pywraplp.Solver.FEASIBLE):
             raise InvalidInput("the solver found no plan within its search; raise `search_nodes` or use solve_greedy")
         optimal = outcome == pywraplp.Solver.OPTIMAL
-        plan = Plan(
+        return Plan(
             self.problem,
             np.array([round(one.solution_value()) for one in self.units], dtype=np.int32),
             ("milp",) * self.problem.orders,
@@ -122,7 +122,6 @@ class _Model:
             status="optimal" if optimal else "feasible",
             lower_bound_minor=math.ceil(self.solver.Objective().BestBound() - SLACK_MINOR),
         )
-        return plan
 
     def _cost(self, variable: Any, price_minor: int) -> None:
         self.solver.Objective().SetCoefficient(variable, float(price_minor))
