@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -43,6 +44,14 @@ def _parse_instant(text: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return instant if EPOCH <= instant < _LATEST else None
+
+
+@lru_cache(maxsize=4_096)  # A shop has few prices: most amounts of a body were read before.
+def _exact_minor(value: str | int | Decimal, currency: str, noise: bool) -> int:
+    if noise:
+        exact = Decimal(value).scaleb(currency_exponent(currency))
+        noise = abs(exact - exact.to_integral_value()) < _NOISE
+    return parse_minor(value, currency, round_noise=noise)
 
 
 class Cursor:
@@ -199,10 +208,7 @@ class Cursor:
         if isinstance(value, str) and (len(value) > 40 or not _AMOUNT.fullmatch(value)):
             self._bad_money(key, f'is {value[:40]!r}, not a decimal amount; send one such as "12.50"')
         try:
-            if noise:
-                exact = Decimal(value).scaleb(currency_exponent(currency))
-                noise = exact.is_finite() and abs(exact - exact.to_integral_value()) < _NOISE
-            return parse_minor(value, currency, round_noise=noise)
+            return _exact_minor(value, currency, noise)
         except InvalidMoney as error:
             self._bad_money(key, f"cannot be used: {error}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from omo_core.channels.native import EVENT_HEADER, SIGNATURE_HEADER, SIGNATURE_PREFIX
@@ -12,6 +13,9 @@ from omo_core.channels.port import Cancellation, TillSale
 from omo_core.channels.signing import sign_hex
 from omo_core.model.orders import Address, Delivery, Order, OrderAmounts, OrderLine, Refund
 from omo_core.model.values import format_minor
+
+_money = lru_cache(maxsize=4_096)(format_minor)
+"""Decimal texts of amounts; a shop has few prices."""
 
 Signed = tuple[dict[str, str], bytes]
 """Headers and body, as a channel sends them."""
@@ -89,10 +93,10 @@ def _line(line: OrderLine, currency: str) -> dict[str, Any]:
         "delivery": line.delivery,
     }
     if line.amounts:
-        document["unit_price"] = format_minor(line.amounts.list_unit_price_minor, currency)
-        document["gross"] = format_minor(line.amounts.gross_minor, currency)
-        document["discount"] = format_minor(line.amounts.discount_minor, currency)
-        document["tax"] = format_minor(line.amounts.tax_minor, currency)
+        document["unit_price"] = _money(line.amounts.list_unit_price_minor, currency)
+        document["gross"] = _money(line.amounts.gross_minor, currency)
+        document["discount"] = _money(line.amounts.discount_minor, currency)
+        document["tax"] = _money(line.amounts.tax_minor, currency)
     return document
 
 
@@ -125,14 +129,14 @@ def _address(address: Address) -> dict[str, Any]:
 def _amounts(amounts: OrderAmounts, currency: str) -> dict[str, Any]:
     return {
         "taxes_included": amounts.taxes_included,
-        "line_gross": format_minor(amounts.line_gross_minor, currency),
-        "discount": format_minor(amounts.discount_minor, currency),
-        "shipping": format_minor(amounts.shipping_minor, currency),
-        "tax": format_minor(amounts.tax_minor, currency),
-        "tip": format_minor(amounts.tip_minor, currency),
-        "fee": format_minor(amounts.fee_minor, currency),
-        "rounding": format_minor(amounts.rounding_minor, currency),
-        "total": format_minor(amounts.total_minor, currency),
+        "line_gross": _money(amounts.line_gross_minor, currency),
+        "discount": _money(amounts.discount_minor, currency),
+        "shipping": _money(amounts.shipping_minor, currency),
+        "tax": _money(amounts.tax_minor, currency),
+        "tip": _money(amounts.tip_minor, currency),
+        "fee": _money(amounts.fee_minor, currency),
+        "rounding": _money(amounts.rounding_minor, currency),
+        "total": _money(amounts.total_minor, currency),
     }
 
 
@@ -141,8 +145,8 @@ def _refund(refund: Refund, currency: str) -> dict[str, Any]:
     return {
         "refund": refund.refund,
         "created_at": _time(refund.created_at),
-        "refunded_to_buyer": format_minor(refund.refunded_to_buyer_minor, currency),
-        "sellers_share": None if share_minor is None else format_minor(share_minor, currency),
+        "refunded_to_buyer": _money(refund.refunded_to_buyer_minor, currency),
+        "sellers_share": None if share_minor is None else _money(share_minor, currency),
         "lines": _quantities(refund.quantities),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from omo_core.channels.cursor import microseconds
@@ -23,6 +24,9 @@ from omo_core.model.orders import (
     Refund,
 )
 from omo_core.model.values import format_minor
+
+_money = lru_cache(maxsize=4_096)(format_minor)
+"""Decimal texts of amounts; a shop has few prices."""
 
 Signed = tuple[dict[str, str], bytes]
 """Headers and body, as a channel sends them."""
@@ -71,7 +75,7 @@ def shopify_order_document(order: Order) -> dict[str, Any]:
     amounts = _carriable(order)
     currency = order.currency
     delivery = order.deliveries[0]
-    shipping = format_minor(amounts.shipping_minor, currency)
+    shipping = _money(amounts.shipping_minor, currency)
     closed = order.status is OrderStatus.CLOSED
     return {
         "id": _id(order.external_id),
@@ -89,11 +93,11 @@ def shopify_order_document(order: Order) -> dict[str, Any]:
         "financial_status": _PAYMENT[order.payment],
         "fulfillment_status": None,
         "taxes_included": amounts.taxes_included,
-        "total_discounts": format_minor(amounts.discount_minor, currency),
-        "total_tax": format_minor(amounts.tax_minor, currency),
-        "total_tip_received": format_minor(amounts.tip_minor, currency),
+        "total_discounts": _money(amounts.discount_minor, currency),
+        "total_tax": _money(amounts.tax_minor, currency),
+        "total_tip_received": _money(amounts.tip_minor, currency),
         "original_total_duties_set": _set(amounts.fee_minor, currency) if amounts.fee_minor else None,
-        "total_price": format_minor(amounts.total_minor, currency),
+        "total_price": _money(amounts.total_minor, currency),
         "note": order.note,
         "note_attributes": _note_attributes(delivery),
         "line_items": [_line(line, currency) for line in order.lines],
@@ -153,11 +157,11 @@ def _line(line: OrderLine, currency: str) -> dict[str, Any]:
         "tax_lines": [],
     }
     if line.amounts:
-        document["price"] = format_minor(line.amounts.list_unit_price_minor, currency)
+        document["price"] = _money(line.amounts.list_unit_price_minor, currency)
         if line.amounts.discount_minor:
-            document["discount_allocations"] = [{"amount": format_minor(line.amounts.discount_minor, currency)}]
+            document["discount_allocations"] = [{"amount": _money(line.amounts.discount_minor, currency)}]
         if line.amounts.tax_minor:
-            document["tax_lines"] = [{"title": "Tax", "price": format_minor(line.amounts.tax_minor, currency)}]
+            document["tax_lines"] = [{"title": "Tax", "price": _money(line.amounts.tax_minor, currency)}]
     return document
 
 
@@ -180,7 +184,7 @@ def _address(address: Address) -> dict[str, Any]:
 
 
 def _refund(refund: Refund, currency: str) -> dict[str, Any]:
-    amount = format_minor(refund.refunded_to_buyer_minor, currency)
+    amount = _money(refund.refunded_to_buyer_minor, currency)
     transaction = {"kind": "refund", "status": "success", "amount": amount, "currency": currency}
     return {
         "id": _id(refund.refund),
@@ -195,7 +199,7 @@ def _refund(refund: Refund, currency: str) -> dict[str, Any]:
 
 
 def _set(minor: int, currency: str) -> dict[str, Any]:
-    money = {"amount": format_minor(minor, currency), "currency_code": currency}
+    money = {"amount": _money(minor, currency), "currency_code": currency}
     return {"shop_money": money, "presentment_money": money}
 
 
