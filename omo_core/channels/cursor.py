@@ -12,9 +12,13 @@ from typing import Any, Final, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from omo_core.model.errors import InvalidMoney, UnreadableBody
+from omo_core.model.orders import MAX_LINES
 from omo_core.model.values import MAX_QUANTITY, GeoPoint, check_currency, currency_exponent, parse_minor
 
 V = TypeVar("V", bound=BaseModel)
+
+MAX_ENTRIES: Final = MAX_LINES
+"""Longest list that is read: refusing it takes no time, reading it would take seconds."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
@@ -240,23 +244,26 @@ class Cursor:
         return self.child(key) if self.has(key) else None
 
     def children(self, key: str) -> Iterator[Cursor]:
-        """The objects in a list; none where the list is missing."""
-        values = self.fields.get(key)
-        if values is None:
-            return
-        if not isinstance(values, list):
-            self.fail(key, f"is {_kind(values)}", "send a list of objects")
-        for index, value in enumerate(values):
+        """The objects in a list of at most `MAX_ENTRIES`; none where the list is missing."""
+        for index, value in enumerate(self._list(key, "objects")):
             yield Cursor(value, parent=self, key=key, index=index)
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of texts; empty where it is missing."""
-        values = self.fields.get(key)
-        if values is None:
-            return ()
-        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        """A list of at most `MAX_ENTRIES` texts; empty where it is missing."""
+        values = self._list(key, "texts")
+        if not all(isinstance(value, str) for value in values):
             self.fail(key, "is no list of texts", "send a list of texts")
         return tuple(values)
+
+    def _list(self, key: str, what: str) -> list[Any]:
+        values = self.fields.get(key)
+        if values is None:
+            return []
+        if not isinstance(values, list):
+            self.fail(key, f"is {_kind(values)}", f"send a list of {what}")
+        if len(values) > MAX_ENTRIES:
+            self.fail(key, f"has {len(values)} entries", f"send at most {MAX_ENTRIES}")
+        return values
 
     def build(self, kind: type[V], /, **values: Any) -> V:
         """The value made of these fields; what the value itself refuses becomes a fault at this path."""
