@@ -207,6 +207,11 @@ def test_a_short_order_is_enough() -> None:
     assert [(one.method, one.address) for one in order.deliveries] == [(DeliveryMethod.SHIP, None)]
 
 
+def test_times_finer_than_microseconds_are_cut() -> None:
+    order = ADAPTER.parse_order(changed(ORDER, "placed_at", "2026-11-21T07:00:00.123456789-05:00"))
+    assert order.placed_at.isoformat() == "2026-11-21T12:00:00.123456+00:00"
+
+
 def test_degrees_may_be_numbers_or_texts() -> None:
     for latitude in (39.8, "39.8"):
         order = ADAPTER.parse_order(changed(ORDER, "deliveries.0.address.latitude", latitude))
