@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Final, Literal, Self, TypeVar
 
 from sqlalchemy import URL, Connection, Engine
+from sqlalchemy.pool import StaticPool
 
 from omo_core.model.errors import DatabaseError
 from omo_core.storage.clock import Clock, DatabaseClock, to_us
@@ -177,5 +178,5 @@ class Database:
             self._process = os.getpid()
             self._open_here = threading.local()
             self.profile.after_fork()
-            if self._owns_engine:
+            if self._owns_engine and not isinstance(self.engine.pool, StaticPool):  # a database in memory was copied
                 self.engine.dispose(close=False)

@@ -217,6 +217,7 @@ def journal_mode(version: tuple[int, ...]) -> str:
 
 
 BUSY_TIMEOUT_MS: Final = 5_000
+CACHE_KIB: Final = 65_536
 
 
 def _settle_in_memory(connection: sqlite3.Connection, _record: object) -> None:
@@ -234,6 +235,8 @@ def _settle_file(connection: sqlite3.Connection, record: object) -> None:
     with _cursor(connection) as cursor:
         cursor.execute(f"PRAGMA journal_mode = {journal_mode(sqlite3.sqlite_version_info)}")
         cursor.execute("PRAGMA synchronous = FULL")
+        # A large batch must not spill into the file before its commit, journal flush and all.
+        cursor.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
 
 
 @contextmanager

