@@ -83,7 +83,7 @@ def warehouses(kind: NodeKind) -> tuple[City, ...]:
 
 @lru_cache(maxsize=1)
 def metros() -> tuple[Metro, ...]:
-    """The six metropolitan areas, by name."""
+    """The six metropolitan areas, in order of the table: those with a regional warehouse of their own first."""
     grouped: dict[str, list[City]] = {}
     for city in cities():
         if city.role == "metro":
@@ -91,7 +91,7 @@ def metros() -> tuple[Metro, ...]:
     regional = warehouses(NodeKind.REGIONAL_WAREHOUSE)
     return tuple(
         Metro(name, tuple(own), min(regional, key=lambda site: distance_m(site.point, own[0].point)))
-        for name, own in sorted(grouped.items())
+        for name, own in grouped.items()
     )
 
 

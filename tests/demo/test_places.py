@@ -20,7 +20,8 @@ def test_every_regional_warehouse_serves_an_area() -> None:
 
 
 def test_distance_of_known_cities() -> None:
-    atlanta, detroit = metros()[0].cities[0].point, metros()[4].cities[0].point
+    core = {metro.name: metro.cities[0].point for metro in metros()}
+    atlanta, detroit = core["Atlanta, GA"], core["Detroit, MI"]
     assert 955_000 < distance_m(atlanta, detroit) < 965_000
 
 

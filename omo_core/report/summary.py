@@ -1,0 +1,225 @@
+"""What a run's report shows, as one frozen value: everything but the clock, so that the same run gives the same page."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from omo_core.model.values import Count, Currency, GeoPoint, Identifier, Minor, NodeId, Text, Value
+
+Tally = Annotated[int, Field(ge=0, le=10**15)]
+"""How many of something over a whole run."""
+
+
+class Share(Value):
+    """A part of a whole, both counted in the same thing; an empty whole has no percentage."""
+
+    part: Tally
+    whole: Tally
+
+    @model_validator(mode="after")
+    def _part_is_within(self) -> Self:
+        if self.part > self.whole:
+            raise ValueError("part cannot exceed whole; count both in the same thing")
+        return self
+
+    @property
+    def percent(self) -> float | None:
+        """The share in percent, or None of an empty whole."""
+        return 100 * self.part / self.whole if self.whole else None
+
+
+class Totals(Value):
+    """The headline counts. Lines and units are those of online orders; counter sales are counted apart."""
+
+    orders: Tally
+    """Orders placed, whatever became of them."""
+    lines: Tally
+    """Fulfillable lines of those orders."""
+    units: Tally
+    """Units of those lines."""
+    units_assigned: Tally
+    """Units that ended in a live or finished fulfilment order."""
+    fulfilment_orders: Tally
+    """Fulfilment orders that were not rejected or cancelled."""
+    splits: Tally
+    """Over orders served by k nodes, the sum of k − 1."""
+    rejected: Tally
+    """Fulfilment orders that a node rejected."""
+    resourced: Tally
+    """Rejected ones whose units all found another node."""
+    counter_sales: Tally = 0
+    counter_lines: Tally = 0
+    displaced_units: Tally = 0
+    """Promised units that a counter sale took away first."""
+    shortage_units: Tally = 0
+    """Units sold over a counter that the book did not know."""
+
+
+class KindShare(Value):
+    """Units assigned to nodes of one kind, by the kind's name (`NodeKind` or a newer word)."""
+
+    kind: Identifier
+    units: Tally
+    fulfilment_orders: Tally
+
+
+class SplitCount(Value):
+    """How many orders are served by exactly so many nodes; 0 nodes are orders that nothing could serve."""
+
+    nodes: Count
+    orders: Tally
+
+
+class CostTerm(Value):
+    """One named term of the sourcing cost, in minor units of the run's currency."""
+
+    term: Identifier
+    minor: Minor
+
+
+class NodeLoad(Value):
+    """One node and the work it was given."""
+
+    node: NodeId
+    name: Text | None = None
+    kind: Identifier
+    point: GeoPoint | None = None
+    region: Text | None = None
+    """The node's own region, such as its metropolitan area; nodes of one region are drawn on one detail map."""
+    units: Tally
+    """Units assigned and not rejected."""
+    fulfilment_orders: Tally
+    """Not rejected ones."""
+    rejected: Tally = 0
+    """Fulfilment orders it rejected."""
+
+
+class Flow(Value):
+    """Units that one node sends to (or hands over in) one region.
+
+    `region` is that of the buyer: the `region` of the node picked up at, otherwise of the nearest node with a region.
+    A region that no node bears is left off the map.
+    """
+
+    node: NodeId
+    region: Text
+    units: Tally
+
+
+class RunnerUp(Value):
+    """A node that could have served the part, or why it could not."""
+
+    node: NodeId
+    more_minor: Minor | None = None
+    """By how much the order would have cost more; None where the node was not eligible."""
+    reason: Text
+
+
+class WhyPart(Value):
+    """One node's part of a sampled order."""
+
+    node: NodeId
+    lines: Tally
+    units: Tally
+    sentence: Text
+    """Why this node, as stored with the fulfilment order."""
+    runners_up: tuple[RunnerUp, ...] = ()
+
+
+class WhySample(Value):
+    """One order of the sample that the page explains."""
+
+    order: Identifier
+    """The id a reader can look up: the channel's own."""
+    channel: Identifier
+    method: Identifier
+    destination: Text | None = None
+    """Where it goes, such as the city; None where the order does not say."""
+    lines: Tally
+    units: Tally
+    cost_by_term: tuple[CostTerm, ...] = ()
+    """What sourcing this order cost."""
+    parts: tuple[WhyPart, ...] = ()
+    shortfall: Text | None = None
+    """What could not be served and why."""
+
+
+class PreparationCount(Value):
+    """One count of how the input was prepared, in the order in which it happened."""
+
+    what: Text
+    reason: Text
+    count: Tally
+    of: Tally | None = None
+    """The whole it is a part of, where that says something."""
+
+
+class RejectedRow(Value):
+    """One input row that was not used."""
+
+    file: Text
+    line: Annotated[int, Field(ge=1)]
+    """Counted from 1, as editors do."""
+    code: Identifier
+    sentence: Text
+
+
+class AuditCheck(Value):
+    """One invariant: over how many rows it was checked, and how many break it."""
+
+    name: Text
+    checked: Tally
+    broken: Tally
+
+
+class RunSummary(Value):
+    """A run without its timings: two runs of the same input and seed have equal summaries."""
+
+    version: Literal[1] = 1
+    title: Text
+    subtitle: Text | None = None
+    """What went in, such as the baskets, the period and the seed."""
+    currency: Currency
+    """Of every amount here."""
+    totals: Totals
+    filled: Share
+    """Lines served in full, of the fulfillable lines."""
+    nearest_only: Share | None = None
+    """The same if every order had only its nearest store, on the same stock and clock; None: not computed."""
+    cost_by_term: tuple[CostTerm, ...] = ()
+    """The whole run's sourcing cost; the terms add up to it."""
+    served_by_kind: tuple[KindShare, ...] = ()
+    splits: tuple[SplitCount, ...] = ()
+    nodes: tuple[NodeLoad, ...] = ()
+    """Every node of the network, also those without work."""
+    flows: tuple[Flow, ...] = ()
+    why: tuple[WhySample, ...] = ()
+    preparation: tuple[PreparationCount, ...] = ()
+    rejected_rows: tuple[RejectedRow, ...] = ()
+    """The first ones, as many as the page should list."""
+    rejected_rows_total: Tally = 0
+    audit: tuple[AuditCheck, ...] = ()
+    attribution: tuple[Text, ...] = ()
+    """Sources of the data and what is not theirs, one sentence each."""
+
+    @property
+    def cost_minor(self) -> int:
+        """The whole sourcing cost."""
+        return sum(term.minor for term in self.cost_by_term)
+
+
+class Stage(Value):
+    """How long one stage of the run took; belongs to the machine, not to the run."""
+
+    name: Text
+    items: Tally
+    """What it worked through, such as messages or orders."""
+    unit: Text = "orders"
+    duration_us: Tally
+
+    @property
+    def per_second(self) -> float | None:
+        """Items a second; None where no time was measured."""
+        return self.items * 1_000_000 / self.duration_us if self.duration_us else None
