@@ -28,7 +28,7 @@ FIRST_PAUSE_S: Final = 0.02
 
 
 class Database:
-    """Opens transactions on one database; `Database.open(url)` for our own engine, `Database(engine=…)` for a host's.
+    """Opens transactions on one database; `open(url)` or, on a host's engine, `open(engine=…)` also checks its schema.
 
     Give either `url` or `engine`. `schema` (PostgreSQL only) holds our tables. `rng` and `pause` (seconds) space the
     retries. Safe to share between threads; a forked child gets its own connections at its first transaction.

@@ -88,7 +88,7 @@ def _write(tx: Transaction, rows: list[dict[str, Any]]) -> None:
 
 
 def _latest(tx: Transaction, subjects: list[str]) -> dict[str, tuple[int, int]]:
-    """Last version and transaction id of each subject that has any."""
+    """Last version and transaction id of each subject that has any; so pruning must keep a subject's last row."""
     if tx.postgres:
         found = tx.connection.exec_driver_sql(_LATEST_POSTGRES, (subjects, tx.pool))
     else:

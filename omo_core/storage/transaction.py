@@ -117,7 +117,7 @@ class Transaction:
         else:
             document = arrays[0] if len(keys) == 1 else list(zip(*arrays, strict=True))
             parameters = (json.dumps(document, ensure_ascii=False), self.pool)
-        return list(self._execute(sql, parameters))
+        return list(self._execute(sql, parameters).all())
 
     def publish(self, type: str, subject: str, data: Mapping[str, Any]) -> str:  # noqa: A002
         """Announce one fact about `subject`, written at commit with the subject's next version; returns its id."""
