@@ -13,6 +13,7 @@ from omo_core.inventory.decide import (
     decide_issue,
     decide_open,
     decide_sale,
+    is_expired,
 )
 from omo_core.inventory.working import HeldUnits, Row
 from omo_core.model.stock import HoldState
@@ -128,6 +129,12 @@ def test_a_hold_that_does_not_exist_is_refused() -> None:
 def test_confirming_needs_a_hold_within_its_time(state: str, expires_at_us: int | None, code: str | None) -> None:
     refusal = decide_confirm(hold("a", 1, state=state, expires_at_us=expires_at_us), NOW_US)
     assert (refusal.code if refusal else None) == code
+
+
+@pytest.mark.parametrize("state", ["confirmed", "issued", "released", "expired"])
+def test_only_a_placed_hold_can_be_past_its_time(state: str) -> None:
+    assert is_expired(hold("a", 1, state="placed", expires_at_us=NOW_US), NOW_US)
+    assert not is_expired(hold("a", 1, state=state, expires_at_us=NOW_US), NOW_US)
 
 
 def test_issuing_takes_at_most_what_is_pending() -> None:

@@ -85,6 +85,14 @@ def test_a_sale_displaces_promises_made_earlier_in_its_own_batch(shop: Shop) -> 
     assert shop.counters() == (2, 2, 0, 0)
 
 
+def test_a_sale_that_fits_what_was_free_before_its_batch_still_displaces(shop: Shop) -> None:
+    shop.apply(receive("r", ("MUG", "TPE", 3)))
+    _, sale = shop.apply(place("a", ("MUG", "TPE", 2)), sell("c", ("MUG", "TPE", 2)))
+    assert [(gone.owner, gone.quantity) for gone in sale.displaced] == [("a", 1)]
+    assert sale.shortages == ()
+    assert shop.counters() == (1, 1, 0, 0)
+
+
 def test_two_lines_of_one_row_displace_once_for_their_sum(shop: Shop) -> None:
     shop.apply(receive("r", ("MUG", "TPE", 4)), place("a", ("MUG", "TPE", 3)))
     (answer,) = shop.apply(sell("c", ("MUG", "TPE", 1), ("MUG", "TPE", 2)))
