@@ -14,7 +14,7 @@ from omo_core.storage.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class SignedMessage:
     """One message as it came: header names are compared without case."""
 
     headers: Mapping[str, str]
@@ -23,7 +23,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What became of one delivery.
+    """What became of one message.
 
     `state` is `read` (an order, cancellation or sale to act on, or something to fetch), `ignored` (understood, not
     ours to act on) or `parked` (kept with its bytes; `reason_code` and `reason` say why it could not be read).
@@ -34,7 +34,7 @@ class Received:
     state: str
     event: ChannelEvent | None = None
     duplicate: bool = False
-    """This very delivery came before. Its event is given again: acting on it twice is once."""
+    """This very message came before. Its event is given again: acting on it twice is once."""
     reason_code: str | None = None
     reason: str | None = None
 
@@ -44,26 +44,26 @@ class Received:
         return self.event.order if self.event else None
 
 
-def receive_many(tx: Transaction, adapter: ChannelAdapter, deliveries: Sequence[Delivery]) -> list[Received]:
-    """Verify, read and remember deliveries of one channel, in one transaction.
+def receive_many(tx: Transaction, adapter: ChannelAdapter, messages: Sequence[SignedMessage]) -> list[Received]:
+    """Verify, read and remember messages of one channel, in one transaction.
 
     Raises `ForgedSignature` or `BodyTooLarge` for the whole call, leaving nothing behind: neither is kept, so that
     strangers cannot fill the inbox. Whatever is signed but unreadable is parked.
     """
-    for delivery in deliveries:
-        adapter.verify(delivery.headers, delivery.body)
-    read = [_read(adapter, delivery) for delivery in deliveries]
+    for message in messages:
+        adapter.verify(message.headers, message.body)
+    read = [_read(adapter, message) for message in messages]
     rows = [
         inbox.Arrival(
             channel=received.channel,
             event_key=received.event_key,
-            body=delivery.body,
+            body=message.body,
             topic=received.event.topic if received.event else None,
             state=received.state,
             reason_code=received.reason_code,
             reason=received.reason,
         )
-        for received, delivery in zip(read, deliveries, strict=True)
+        for received, message in zip(read, messages, strict=True)
     ]
     outcomes = inbox.remember(tx, rows)
     conflicts = [_conflict(row) for row, outcome in zip(rows, outcomes, strict=True) if outcome == "mismatch"]
@@ -71,13 +71,13 @@ def receive_many(tx: Transaction, adapter: ChannelAdapter, deliveries: Sequence[
     return [_with_outcome(received, row, outcome) for received, row, outcome in zip(read, rows, outcomes, strict=True)]
 
 
-def _read(adapter: ChannelAdapter, delivery: Delivery) -> Received:
+def _read(adapter: ChannelAdapter, message: SignedMessage) -> Received:
     try:
-        event = adapter.parse_event(delivery.headers, delivery.body)
+        event = adapter.parse_event(message.headers, message.body)
     except BodyTooLarge:
         raise
     except InvalidInput as error:
-        key = f"unreadable/{_sha256(delivery.body)}"
+        key = f"unreadable/{_sha256(message.body)}"
         return Received(adapter.channel, key, "parked", reason_code=error.code, reason=str(error))
     state = "ignored" if event.kind is EventKind.OTHER else "read"
     return Received(event.channel, event.event_key, state, event)

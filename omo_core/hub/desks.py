@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from omo_core.channels.port import ChannelAdapter
-from omo_core.exchange import Delivery, Received, receive_many
+from omo_core.exchange import Received, SignedMessage, receive_many
 from omo_core.inventory import (
     apply_many,
     apply_one,
@@ -252,11 +252,11 @@ class ChannelDesk(Desk):
 
     def receive(self, headers: Mapping[str, str], body: bytes, *, tx: Transaction | None = None) -> Received:
         """Verify, read and remember one message; raises only on a forged or oversized one."""
-        return self.receive_many([Delivery(headers, body)], tx=tx)[0]
+        return self.receive_many([SignedMessage(headers, body)], tx=tx)[0]
 
-    def receive_many(self, deliveries: Sequence[Delivery], *, tx: Transaction | None = None) -> list[Received]:
+    def receive_many(self, messages: Sequence[SignedMessage], *, tx: Transaction | None = None) -> list[Received]:
         """Many messages in one transaction."""
-        return self._hub.run(lambda inner: receive_many(inner, self.adapter, deliveries), tx)
+        return self._hub.run(lambda inner: receive_many(inner, self.adapter, messages), tx)
 
 
 class ChannelDesks(Desk):

@@ -22,6 +22,7 @@ from omo_core.hub.desks import (
     StockDesk,
 )
 from omo_core.inventory.auditor import AuditReport, audit
+from omo_core.model.errors import InvalidInput
 from omo_core.orders import SourcingContext
 from omo_core.storage.catalogue import network_version, read_network
 from omo_core.storage.clock import Clock
@@ -71,12 +72,9 @@ class OrderHub:
         An empty database gets its tables; one of an older version is refused with `DatabaseOutdated`, which names
         `omo migrate`. `channels` maps names to adapters, such as `{"shopify": ShopifyAdapter(…)}`.
         """
-        if engine is not None:
-            database = Database(engine=engine, schema=schema, clock=clock, ids=ids)
-        elif url is not None:
-            database = Database.open(url, schema=schema, clock=clock, ids=ids)
-        else:
-            raise ValueError("give OrderHub.open a database URL or an engine")
+        if (url is None) == (engine is None):
+            raise InvalidInput("give OrderHub.open either a database URL or an engine")
+        database = Database.open(url, engine=engine, schema=schema, clock=clock, ids=ids)
         return cls(database, pool=pool, channels=channels)
 
     def close(self) -> None:

@@ -49,7 +49,8 @@ TimeZone = Annotated[str, AfterValidator(_known_zone)]
 
 def enum_of(kind: type[StrEnum]) -> BeforeValidator:
     """Let strict values take the enum's text, as JSON and Python callers both write it."""
-    return BeforeValidator(lambda raw: kind(raw) if isinstance(raw, str) and raw in set(kind) else raw)
+    members = {member.value: member for member in kind}
+    return BeforeValidator(lambda raw: members.get(raw, raw) if isinstance(raw, str) else raw)
 
 
 class OpeningHours(Value):

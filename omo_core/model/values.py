@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, localcontext
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -156,10 +156,12 @@ def parse_minor(text: str | int | Decimal, currency: str, *, round_noise: bool =
         amount = Decimal(text)
     except InvalidOperation:
         raise InvalidMoney(f"{text!r} is not a decimal amount; send one such as '12.34'") from None
-    if not amount.is_finite() or abs(amount) > MAX_MINOR:
+    if not amount.is_finite() or amount.copy_abs() > MAX_MINOR:
         raise InvalidMoney(f"{text!r} is not a finite amount within the limits; send one such as '12.34'")
-    minor = amount.scaleb(exponent)
-    whole = minor.to_integral_value()
+    with localcontext(prec=len(amount.as_tuple().digits) + 20):
+        # The default precision would round a text of more than 28 digits to one that looks exact.
+        minor = amount.scaleb(exponent)
+        whole = minor.to_integral_value()
     if minor != whole and not round_noise:
         raise InvalidMoney(f"{text!r} has more than the {exponent} decimals of {currency}; send the exact amount")
     if abs(whole) > MAX_MINOR:

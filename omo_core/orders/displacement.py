@@ -8,7 +8,7 @@ from omo_core.inventory import apply_many
 from omo_core.model.errors import InvariantViolation
 from omo_core.model.fulfilment import FulfilmentState, PlacedOrder
 from omo_core.model.stock import Displaced, ReleaseHolds, StockCommand
-from omo_core.orders.book import OrderBook, change_fulfilment
+from omo_core.orders.book import OrderBook
 from omo_core.orders.sourcing import SCOPE, SourcingContext, source
 from omo_core.storage.transaction import Transaction
 
@@ -28,7 +28,7 @@ def resource_displaced(tx: Transaction, displaced: Sequence[Displaced], context:
         for fulfilment in entry.fulfilments.values():
             if not fulfilment.live or not any(line.hold in lost for line in fulfilment.lines):
                 continue
-            change_fulfilment(fulfilment, FulfilmentState.REJECTED, tx.now_us)
+            fulfilment.change(FulfilmentState.REJECTED, tx.now_us)
             fulfilment.reject_code = "displaced"
             fulfilment.reject_reason = "its goods were sold over the counter first"
             kept = tuple(line.hold for line in fulfilment.lines if lost.get(line.hold, 0) < line.quantity)

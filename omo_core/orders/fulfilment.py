@@ -18,7 +18,8 @@ from omo_core.model.fulfilment import (
 )
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import ConfirmHolds, Issue, IssueHolds, ReleaseHolds, StockCommand
-from omo_core.orders.book import FulfilmentEntry, OrderBook, OrderEntry, change_fulfilment
+from omo_core.orders.book import OrderBook
+from omo_core.orders.entries import FulfilmentEntry, OrderEntry
 from omo_core.orders.sourcing import SCOPE, SourcingContext, source
 from omo_core.storage import operations, tables
 from omo_core.storage.transaction import Transaction
@@ -94,19 +95,19 @@ def _apply(turn: _Round, command: FulfilmentCommand) -> Refusal | None:
     key = f"{command.kind}/{entry.fulfilment}"
     match command:
         case AcceptOffer():
-            change_fulfilment(entry, FulfilmentState.ACCEPTED, turn.tx.now_us)
+            entry.change(FulfilmentState.ACCEPTED, turn.tx.now_us)
             turn.stock.append(ConfirmHolds(key=key, scope=SCOPE, holds=holds))
         case RejectOffer():
-            change_fulfilment(entry, FulfilmentState.REJECTED, turn.tx.now_us)
+            entry.change(FulfilmentState.REJECTED, turn.tx.now_us)
             entry.reject_code, entry.reject_reason = "by_node", command.reason
             turn.stock.append(ReleaseHolds(key=key, scope=SCOPE, holds=holds))
             turn.to_source.append(parent)
         case ShipFulfilment():
-            change_fulfilment(entry, FulfilmentState.SHIPPED, turn.tx.now_us)
+            entry.change(FulfilmentState.SHIPPED, turn.tx.now_us)
             entry.tracking = command.tracking
             turn.stock.append(_issue(key, parent, entry))
         case CollectFulfilment():
-            change_fulfilment(entry, FulfilmentState.COLLECTED, turn.tx.now_us)
+            entry.change(FulfilmentState.COLLECTED, turn.tx.now_us)
             turn.stock.append(_issue(key, parent, entry))
     parent.touched = True
     return None

@@ -13,7 +13,8 @@ from omo_core.model.orders import Order, OrderStatus
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import ReleaseHolds, StockCommand
 from omo_core.model.values import ChannelId, Identifier, Value
-from omo_core.orders.book import LineEntry, OrderBook, OrderEntry, change_fulfilment
+from omo_core.orders.book import OrderBook
+from omo_core.orders.entries import LineEntry, OrderEntry
 from omo_core.orders.sourcing import SCOPE, SourcingContext, source
 from omo_core.storage.catalogue import known_skus
 from omo_core.storage.transaction import Transaction
@@ -186,7 +187,7 @@ def _take_back(intake: _Intake, entry: OrderEntry) -> None:
     if entry.state is OrderState.WAITING and entry.stored_version:
         holds += [hold.hold for hold in holds_of(intake.book.tx, [entry.order_id]) if hold.pending]
     for one in live:
-        change_fulfilment(one, FulfilmentState.CANCELLED, intake.book.tx.now_us)
+        one.change(FulfilmentState.CANCELLED, intake.book.tx.now_us)
     if holds:
         key = f"take-back/{entry.order_id}/{entry.stored_version}"
         intake.stock.append(ReleaseHolds(key=key, scope=SCOPE, holds=tuple(holds)))
@@ -207,7 +208,7 @@ def _cancel(intake: _Intake, entry: OrderEntry) -> tuple[Refusal, ...]:
 
 
 def _decide_lines(intake: _Intake, entry: OrderEntry, order: Order) -> None:
-    """Set what each line wants, and queue the order for sourcing where goods are to be found."""
+    """Set what each line wants, and queue the order for sourcing; a closed or test order wants nothing of us."""
     if order.status is OrderStatus.CANCELLED:
         _cancel(intake, entry)
         return
@@ -217,7 +218,7 @@ def _decide_lines(intake: _Intake, entry: OrderEntry, order: Order) -> None:
     for position, line in enumerate(order.lines):
         if line.line not in wanted or line.sku is None:
             continue
-        units = 0 if order.status is OrderStatus.CLOSED else line.current_quantity
+        units = 0 if order.status is OrderStatus.CLOSED or order.test else line.current_quantity
         row = entry.lines.setdefault(line.line, LineEntry(line.line, position, line.sku, line.quantity, units))
         row.position, row.sku, row.ordered = position, line.sku, line.quantity
         row.wanted, row.short = max(units, row.issued), 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -26,7 +26,8 @@ from omo_core.inventory import apply_many, available_of_skus, holds_of
 from omo_core.model.fulfilment import FulfilmentLine, FulfilmentState, OrderState, PlacedOrder
 from omo_core.model.network import DeliveryMethod, Network
 from omo_core.model.stock import Hold, HoldRequest, PlaceHolds, ReplaceHolds, StockAnswer
-from omo_core.orders.book import FulfilmentEntry, OrderBook, OrderEntry
+from omo_core.orders.book import OrderBook
+from omo_core.orders.entries import FulfilmentEntry, OrderEntry
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
 
@@ -235,7 +236,7 @@ def _record_decisions(tx: Transaction, parts: Sequence[_Part], context: Sourcing
     """Keep what was decided and why, per order and attempt."""
     documents: dict[tuple[str, int], list[dict[str, object]]] = defaultdict(list)
     for part in parts:
-        document = {"delivered_by": part.method.value, **asdict(part.plan)}
+        document = _document(part)
         documents[part.entry.order_id, part.entry.attempt].append(document)
     digest = context.policy.digest()
     rows = [
@@ -250,3 +251,32 @@ def _record_decisions(tx: Transaction, parts: Sequence[_Part], context: Sourcing
     ]
     if rows:
         tx.insert(tables.decision, rows)
+
+
+def _document(part: _Part) -> dict[str, object]:
+    """A decision as plain data; `dataclasses.asdict` copies so deeply that it would take longer than deciding."""
+    plan = part.plan
+    return {
+        "delivered_by": part.method.value,
+        "order": plan.order,
+        "method": plan.method,
+        "cost_by_term": plan.cost_by_term,
+        "assignments": [
+            {"line": one.line, "sku": one.sku, "node": one.node, "quantity": one.quantity, "cost_minor": one.cost_minor}
+            for one in plan.assignments
+        ],
+        "shortfalls": [
+            {"line": one.line, "sku": one.sku, "missing": one.missing, "code": one.code, "why": one.why}
+            for one in plan.shortfalls
+        ],
+        "runner_ups": [
+            {
+                "node": one.node,
+                "instead_of": one.instead_of,
+                "extra_minor": one.extra_minor,
+                "rule": one.rule,
+                "why": one.why,
+            }
+            for one in plan.runner_ups
+        ],
+    }

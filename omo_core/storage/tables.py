@@ -220,7 +220,15 @@ fulfilment = _table(
     _text("tracking", null=True),
     Index("ix_omo_fulfilment_order", "pool_id", "order_id"),
     Index("ix_omo_fulfilment_node", "pool_id", "node", "state", "fulfilment"),
+    Index(
+        "ix_omo_fulfilment_live",
+        "pool_id",
+        "fulfilment",
+        postgresql_where=text("state IN ('offered', 'accepted')"),
+        sqlite_where=text("state IN ('offered', 'accepted')"),
+    ),
 )
+"""`ix_omo_fulfilment_live` covers what nodes have in hand, however long the history behind it grows."""
 
 fulfilment_line = _table(
     "fulfilment_line",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from omo_core.hub import OrderHub
@@ -167,8 +169,11 @@ def test_what_left_before_a_cancellation_stays_sold(hub: OrderHub) -> None:
     assert hub.orders.cancel("shop", "1").refusals[0].code == "order_closed"
 
 
-def test_a_closed_order_wants_nothing(hub: OrderHub) -> None:
-    placed = hub.orders.place(order("1", {"A": 4}, status=OrderStatus.CLOSED))
+@pytest.mark.parametrize("changes", [{"status": OrderStatus.CLOSED}, {"test": True}])
+def test_a_closed_order_and_a_test_order_want_nothing(hub: OrderHub, changes: dict[str, Any]) -> None:
+    stock(hub, {("A", NEAR): 5})
+    placed = hub.orders.place(order("1", {"A": 4}, **changes))
+    assert hub.stock.available("A") == 5
     assert placed.state is OrderState.FULFILLED
     assert not placed.fulfilment_orders
 

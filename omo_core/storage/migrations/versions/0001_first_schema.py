@@ -69,6 +69,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("pool_id", "fulfilment", name=op.f("pk_omo_fulfilment")),
         sqlite_strict=True,
     )
+    op.create_index(
+        "ix_omo_fulfilment_live",
+        "omo_fulfilment",
+        ["pool_id", "fulfilment"],
+        postgresql_where=sa.text("state IN ('offered', 'accepted')"),
+        sqlite_where=sa.text("state IN ('offered', 'accepted')"),
+    )
     op.create_index("ix_omo_fulfilment_node", "omo_fulfilment", ["pool_id", "node", "state", "fulfilment"])
     op.create_index("ix_omo_fulfilment_order", "omo_fulfilment", ["pool_id", "order_id"])
     op.create_table(

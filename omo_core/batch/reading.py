@@ -1,0 +1,212 @@
+"""Reads an orders file into messages: signed envelopes through their channel's door, documents by their dialect."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from omo_core.batch.files import InputLine, RejectedRow, read_csv, read_header, read_messages
+from omo_core.channels.native import NativeAdapter
+from omo_core.channels.port import ChannelAdapter, ChannelEvent, EventKind
+from omo_core.exchange import Received, SignedMessage
+from omo_core.hub import OrderHub
+from omo_core.model.errors import InvalidInput, OmoError
+
+CSV_NEEDED: Final = ("external_id", "placed_at", "sku", "quantity")
+CSV_OPTIONAL: Final = (
+    *("channel", "method", "pickup_node", "latitude", "longitude", "unit_price", "currency"),
+    *("recipient", "city", "region", "postal_code", "country"),
+)
+_ADDRESS: Final = ("recipient", "city", "region", "postal_code", "country")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing that happened, where it stood in the file, and when."""
+
+    line: int
+    at: datetime
+    event: ChannelEvent
+
+
+class Reader:
+    """Turns lines of the orders file into messages; what cannot be read goes to `rejected` with its line."""
+
+    def __init__(
+        self,
+        hub: OrderHub,
+        path: Path,
+        dialect: ChannelAdapter,
+        rejected: list[RejectedRow],
+        columns: Mapping[str, str],
+    ) -> None:
+        self._hub = hub
+        self._path = path
+        self._dialect = dialect
+        self._rejected = rejected
+        self._columns = columns
+
+    def lines(self) -> Iterator[InputLine]:
+        """The file's messages, unread, in the order they stand."""
+        if self._path.suffix.lower() == ".csv":
+            return self._csv_orders()
+        return read_messages(self._path, self._rejected)
+
+    def count(self) -> int:
+        """About how many messages there are, for progress only."""
+        try:
+            with self._path.open("rb") as lines:
+                return max(1, sum(1 for line in lines if line.strip()))
+        except OSError as error:
+            raise InvalidInput(f"cannot read {self._path}: {error.strerror}; check the path") from error
+
+    def first_instant(self) -> datetime | None:
+        """When the first message that can be read happened; None where none can. Nothing is remembered."""
+        for line in self.lines():
+            try:
+                adapter = self._dialect if line.channel is None else self._hub.channels[line.channel].adapter
+                if line.channel is None and self._event_of_dialect(line.body) is None:
+                    return min(order.placed_at for order in adapter.parse_orders(line.body))
+                return self._message(line, adapter.parse_event(line.headers, line.body)).at
+            except (OmoError, ValueError):
+                continue
+        return None
+
+    def read(self, lines: Sequence[InputLine]) -> list[Message]:
+        """The messages of these lines, in the order of the lines."""
+        found: list[Message] = []
+        signed: dict[str, list[InputLine]] = defaultdict(list)
+        for line in lines:
+            if line.channel is None:
+                found.extend(self._unsigned(line))
+            else:
+                signed[line.channel].append(line)
+        for channel, own in signed.items():
+            found.extend(self._signed(channel, own))
+        return sorted(found, key=lambda one: one.line)
+
+    def _signed(self, channel: str, lines: Sequence[InputLine]) -> Iterator[Message]:
+        """Through the channel's door together; if one of them is refused there, each by itself."""
+        try:
+            received = self._receive(channel, lines)
+        except OmoError:
+            for line in lines:
+                try:
+                    yield from self._messages(line, self._receive(channel, [line])[0])
+                except OmoError as error:
+                    self._reject(line, error.code, str(error))
+            return
+        for line, one in zip(lines, received, strict=True):
+            yield from self._messages(line, one)
+
+    def _receive(self, channel: str, lines: Sequence[InputLine]) -> list[Received]:
+        messages = [SignedMessage(line.headers, line.body) for line in lines]
+        return self._hub.channels[channel].receive_many(messages)
+
+    def _messages(self, line: InputLine, received: Received) -> Iterator[Message]:
+        if received.event is None:
+            self._reject(line, received.reason_code or "parked", received.reason or "the message was parked")
+        else:
+            yield self._message(line, received.event)
+
+    def _unsigned(self, line: InputLine) -> list[Message]:
+        try:
+            event = self._event_of_dialect(line.body)
+            if event is not None:
+                return [self._message(line, event)]
+            return [
+                self._message(
+                    line,
+                    ChannelEvent(
+                        channel=order.channel,
+                        event_key=f"file/{order.external_id}/{order.source_version}",
+                        topic="file",
+                        kind=EventKind.ORDER,
+                        subject=order.external_id,
+                        order=order,
+                    ),
+                )
+                for order in self._dialect.parse_orders(line.body)
+            ]
+        except OmoError as error:
+            self._reject(line, error.code, str(error))
+            return []
+
+    def _event_of_dialect(self, body: bytes) -> ChannelEvent | None:
+        """A native document says itself what it is; other dialects' files hold orders."""
+        if isinstance(self._dialect, NativeAdapter):
+            return self._dialect.parse_event({}, body)
+        return None
+
+    def _message(self, line: InputLine, event: ChannelEvent) -> Message:
+        at = self._hub.database.clock.now()
+        if event.order is not None:
+            at = event.order.placed_at
+        elif event.counter_sale is not None:
+            at = event.counter_sale.sold_at
+        elif event.cancellation is not None:
+            at = event.cancellation.cancelled_at
+        return Message(line.line, at, event)
+
+    def _reject(self, line: InputLine, code: str, reason: str) -> None:
+        self._rejected.append(RejectedRow(self._path.name, line.line, code, reason))
+
+    def _csv_orders(self) -> Iterator[InputLine]:
+        """Rows of one order stand together; each order becomes one native document at its first row's line."""
+        header = read_header(self._path)
+        optional = tuple(name for name in CSV_OPTIONAL if self._columns.get(name, name) in header)
+        rows = read_csv(self._path, (*CSV_NEEDED, *optional), self._columns)
+        order: list[dict[str, str]] = []
+        first = 0
+        for line, row in rows:
+            if order and row["external_id"] != order[0]["external_id"]:
+                yield InputLine(first, None, {}, self._native(order))
+                order = []
+            if not order:
+                first = line
+            order.append(row)
+        if order:
+            yield InputLine(first, None, {}, self._native(order))
+
+    def _native(self, rows: Sequence[Mapping[str, str]]) -> bytes:
+        head = {name: text for name, text in rows[0].items() if text}
+        address: dict[str, Any] = {name: head[name] for name in _ADDRESS if name in head}
+        if "latitude" in head and "longitude" in head:
+            address |= {"latitude": _number(head["latitude"]), "longitude": _number(head["longitude"])}
+        delivery: dict[str, Any] = {name: head[name] for name in ("method", "pickup_node") if name in head}
+        if address:
+            delivery["address"] = address
+        lines = [
+            {
+                "line": str(number),
+                "sku": row["sku"],
+                "quantity": _number(row["quantity"]),
+                **({"unit_price": row["unit_price"]} if row.get("unit_price") else {}),
+            }
+            for number, row in enumerate(rows, start=1)
+        ]
+        document = {
+            "type": "order",
+            "version": 1,
+            "channel": head.get("channel", "csv"),
+            "external_id": rows[0]["external_id"],
+            "placed_at": rows[0]["placed_at"],
+            "currency": head.get("currency", self._hub.network.current().currency),
+            "delivery": delivery,
+            "lines": lines,
+        }
+        return json.dumps(document).encode()
+
+
+def _number(text: str) -> int | float | str:
+    """A JSON number where the text is one; anything else is left for the reader of the document to refuse."""
+    try:
+        number = json.loads(text)
+    except ValueError:
+        return text
+    return number if isinstance(number, int | float) and not isinstance(number, bool) else text

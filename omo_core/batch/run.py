@@ -1,0 +1,269 @@
+"""The run: a network, a stock list and messages become a pool's day, on the messages' own clock."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+from typing import Final, TypeVar
+
+from omo_core.batch.files import InputLine, RejectedRow, StockRow, fingerprint, read_stock
+from omo_core.batch.nodes import SimulatedNodes
+from omo_core.batch.reading import Message, Reader
+from omo_core.channels.native import NativeAdapter
+from omo_core.channels.port import ChannelAdapter, EventKind
+from omo_core.hub import OrderHub
+from omo_core.hub.desks import read_network_file
+from omo_core.model.errors import DuplicateKeyMismatch, InvalidInput
+from omo_core.model.fulfilment import FulfilmentOrder
+from omo_core.model.stock import Demand, Receive
+from omo_core.orders import CancelOrder
+from omo_core.storage.clock import ManualClock
+from omo_core.storage.settings import get_setting, put_setting
+
+T = TypeVar("T")
+C = TypeVar("C")
+A = TypeVar("A")
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, how much of it is done and, where known, how much there is (else 0)."""
+
+RECEIPT_LINES: Final = 5_000
+"""Stock rows received in one command."""
+
+OFFER_PAGE: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFiles:
+    """What a run reads."""
+
+    network: Path
+    stock: Path
+    orders: Path
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a run behaves."""
+
+    dialect: ChannelAdapter = field(default_factory=NativeAdapter)
+    """Reads documents that stand in the file as they are, without an envelope."""
+    reject_share: float = 0.0
+    seed: int = 1
+    window: int = 100
+    """Messages read together; between windows nodes answer what they were offered before."""
+    step_s: int = 3_600
+    """Within a window, counter sales and orders of so many simulated seconds are handled together, sales first."""
+
+
+@dataclass(slots=True)
+class RunLog:
+    """What a run did and how long its stages took; only `seconds` differ from run to run."""
+
+    rejected: list[RejectedRow] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    resumed_after: int = 0
+    """Messages that an earlier run over the same files had finished."""
+
+
+class Run:
+    """One pass over the input files; running it again goes on where the last one stopped."""
+
+    def __init__(
+        self,
+        hub: OrderHub,
+        clock: ManualClock,
+        files: RunFiles,
+        options: RunOptions,
+        progress: Progress | None = None,
+    ) -> None:
+        self.hub = hub
+        self.clock = clock
+        self.files = files
+        self.options = options
+        self._progress = progress
+        self.log = RunLog()
+        self.network = read_network_file(files.network)
+        self.stock_rows: list[StockRow] = []
+        self._in_hand: set[str] = set()
+        self._name = f"run/{fingerprint(files.orders)}"
+
+    def execute(self) -> RunLog:
+        """Load, flow, finish; returns what happened. Raises `InvalidInput` where a file as a whole cannot be used."""
+        reader = Reader(self.hub, self.files.orders, self.options.dialect, self.log.rejected, self.files.columns)
+        self._start_clock(reader)
+        self._stage("network", self._load_network)
+        self._stage("stock", self._load_stock)
+        kinds = {node.node: node.kind for node in self.network.nodes}
+        nodes = SimulatedNodes(kinds, reject_share=self.options.reject_share, seed=self.options.seed)
+        done = self.log.resumed_after = self._finished()
+        total = reader.count()
+        for window in _windows(reader.lines(), self.options.window, skip=done):
+            self._window(reader, window, nodes)
+            done += len(window)
+            self._remember(done)
+            self._tell("flow", done, total)
+        while self._answer_offers(nodes) or self._in_hand:
+            pass
+        return self.log
+
+    def _start_clock(self, reader: Reader) -> None:
+        """The day begins with its first message; reading it must not leave rejected rows behind twice."""
+        before = len(self.log.rejected)
+        first = reader.first_instant()
+        del self.log.rejected[before:]
+        if first is not None:
+            self.clock.set(first)
+
+    def _load_network(self) -> None:
+        self.hub.network.load(self.network)
+        self.log.counts["nodes"], self.log.counts["items"] = len(self.network.nodes), len(self.network.items)
+
+    def _load_stock(self) -> None:
+        """Receive the stock list in commands of many rows; a row of an unknown item or node is rejected alone."""
+        known = ({item.sku for item in self.network.items}, {node.node for node in self.network.nodes})
+        rows = read_stock(self.files.stock, self.files.columns, self.log.rejected)
+        self.stock_rows = [row for row in rows if self._row_is_known(row, known)]
+        stem = fingerprint(self.files.stock)
+        for start in range(0, len(self.stock_rows), RECEIPT_LINES):
+            part = self.stock_rows[start : start + RECEIPT_LINES]
+            lines = tuple(Demand(sku=row.sku, node=row.node, quantity=row.quantity) for row in part)
+            self.hub.stock.apply(Receive(key=f"stock/{stem}/{start}", scope="batch", lines=lines))
+            self._tell("stock", start + len(part), len(self.stock_rows))
+        self.log.counts["stock_rows"] = len(self.stock_rows)
+        self.log.counts["stock_units"] = sum(row.quantity for row in self.stock_rows)
+
+    def _row_is_known(self, row: StockRow, known: tuple[set[str], set[str]]) -> bool:
+        for what, one, ids in (("sku", row.sku, known[0]), ("node", row.node, known[1])):
+            if one not in ids:
+                reason = f"the {what} {one!r} is not in the network document; add it there"
+                self.log.rejected.append(RejectedRow(self.files.stock.name, row.line, f"unknown_{what}", reason))
+                return False
+        return True
+
+    def _window(self, reader: Reader, lines: Sequence[InputLine], nodes: SimulatedNodes) -> None:
+        """One step of the simulated day."""
+        messages = self._stage("read", lambda: reader.read(lines))
+        self.log.counts["messages"] += len(lines)
+        for step in _steps(messages, self.options.step_s):
+            self.clock.set(max(self.clock.now(), step[-1].at))
+            self._stage("counter sales", partial(self._sell, step))
+            self._stage("place", partial(self._place, step))
+        self._answer_offers(nodes)
+
+    def _sell(self, messages: Iterable[Message]) -> None:
+        sales = [one for one in messages if one.event.counter_sale is not None]
+        commands = [one.event.counter_sale.command() for one in sales if one.event.counter_sale is not None]
+        for one, answer in self._each(sales, commands, self.hub.stock.apply_many):
+            if answer.refusals:
+                self._reject(one, answer.refusals[0].code, answer.refusals[0].sentence)
+                continue
+            self.log.counts["counter_sales"] += 1
+            self.log.counts["displaced_units"] += sum(lost.quantity for lost in answer.displaced)
+            self.log.counts["off_book_lines"] += len(answer.shortages)
+
+    def _place(self, messages: Sequence[Message]) -> None:
+        placing = [one for one in messages if one.event.order is not None]
+        orders = [one.event.order for one in placing if one.event.order is not None]
+        for one, placed in self._each(placing, orders, self.hub.orders.place_many):
+            if placed.refusals:
+                self._reject(one, placed.refusals[0].code, placed.refusals[0].sentence)
+            else:
+                self.log.counts["orders"] += 1
+        cancelling = [one.event.cancellation for one in messages if one.event.cancellation is not None]
+        if cancelling:
+            self.hub.orders.cancel_many(
+                [CancelOrder(channel=one.channel, external_id=one.external_id) for one in cancelling]
+            )
+            self.log.counts["cancellations"] += len(cancelling)
+        unread = [one for one in messages if one.event.kind is not EventKind.OTHER and not _holds_something(one)]
+        for one in unread:
+            self._reject(
+                one, "not_inside", "the message only names an order; fetch it and put its document in the file"
+            )
+
+    def _each(
+        self, messages: Sequence[Message], commands: Sequence[C], apply: Callable[[Sequence[C]], list[A]]
+    ) -> Iterator[tuple[Message, A]]:
+        """The answers of a batch; if it is refused as a whole, each alone, so that only the culprit is rejected."""
+        if not commands:
+            return
+        try:
+            yield from zip(messages, apply(commands), strict=True)
+        except (InvalidInput, DuplicateKeyMismatch):
+            for message, command in zip(messages, commands, strict=True):
+                try:
+                    answers = apply([command])
+                except (InvalidInput, DuplicateKeyMismatch) as error:
+                    self._reject(message, error.code, str(error))
+                else:
+                    yield message, answers[0]
+
+    def _offers(self) -> list[FulfilmentOrder]:
+        """Everything that nodes have in hand now."""
+        offers: list[FulfilmentOrder] = []
+        while page := self.hub.fulfilment.open(after=offers[-1].fulfilment if offers else "", limit=OFFER_PAGE):
+            offers.extend(page)
+        return offers
+
+    def _answer_offers(self, nodes: SimulatedNodes) -> int:
+        """Nodes answer what they already had in hand when they were last asked; returns how many answers that made."""
+        offers = self._offers()
+        commands = nodes.answer([one for one in offers if one.fulfilment in self._in_hand])
+        self._in_hand = {one.fulfilment for one in offers} - {one.fulfilment for one in commands}
+        answers = self._stage("fulfil", lambda: self.hub.fulfilment.apply_many(commands) if commands else [])
+        for answer in answers:
+            self.log.counts[f"answers_{answer.kind}"] += 1
+        return len(answers)
+
+    def _tell(self, stage: str, done: int, total: int) -> None:
+        if self._progress is not None:
+            self._progress(stage, done, total)
+
+    def _reject(self, message: Message, code: str, reason: str) -> None:
+        self.log.rejected.append(RejectedRow(self.files.orders.name, message.line, code, reason))
+
+    def _stage(self, name: str, work: Callable[[], T]) -> T:
+        start = perf_counter()
+        try:
+            return work()
+        finally:
+            self.log.seconds[name] += perf_counter() - start
+
+    def _finished(self) -> int:
+        stored = self.hub.run(lambda tx: get_setting(tx, self._name))
+        return int(json.loads(stored)["messages"]) if stored else 0
+
+    def _remember(self, messages: int) -> None:
+        self.hub.run(lambda tx: put_setting(tx, self._name, json.dumps({"messages": messages})))
+
+
+def _holds_something(message: Message) -> bool:
+    event = message.event
+    return event.order is not None or event.counter_sale is not None or event.cancellation is not None
+
+
+def _windows(lines: Iterator[InputLine], size: int, *, skip: int) -> Iterator[list[InputLine]]:
+    """Lines in groups of `size`, without the first `skip`."""
+    rest = islice(lines, skip, None)
+    while window := list(islice(rest, size)):
+        yield window
+
+
+def _steps(messages: Sequence[Message], step_s: int) -> Iterator[list[Message]]:
+    """Messages in groups of at most `step_s` simulated seconds, in the order of the file."""
+    step: list[Message] = []
+    for message in messages:
+        if step and (message.at - step[0].at).total_seconds() > step_s:
+            yield step
+            step = []
+        step.append(message)
+    if step:
+        yield step
