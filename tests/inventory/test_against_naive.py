@@ -158,7 +158,7 @@ def facts_of(answer: StockAnswer) -> Facts:
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(history=st.lists(st.tuples(steps, st.booleans()), min_size=5, max_size=30))
 def test_any_history_in_any_batches_is_what_the_naive_pool_does(history: list[tuple[tuple[Any, ...], bool]]) -> None:
     with open_shop("sqlite:///:memory:") as shop:
