@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ CSV_OPTIONAL: Final = (
     *("channel", "method", "pickup_node", "latitude", "longitude", "unit_price", "currency"),
     *("recipient", "city", "region", "postal_code", "country"),
 )
+_LIST_OF_ORDERS: Final = re.compile(rb'\s*(\[|\{\s*"orders"\s*:)')
 _ADDRESS: Final = ("recipient", "city", "region", "postal_code", "country")
 
 
@@ -69,9 +71,9 @@ class Reader:
         """When the first message that can be read happened; None where none can. Nothing is remembered."""
         for line in self.lines():
             try:
-                adapter = self._dialect if line.channel is None else self._hub.channels[line.channel].adapter
-                if line.channel is None and self._event_of_dialect(line.body) is None:
-                    return min(order.placed_at for order in adapter.parse_orders(line.body))
+                if line.channel is None:
+                    return min(self._message(line, event).at for event in read_document(self._dialect, line.body))
+                adapter = self._hub.channels[line.channel].adapter
                 return self._message(line, adapter.parse_event(line.headers, line.body)).at
             except (OmoError, ValueError):
                 continue
@@ -116,32 +118,10 @@ class Reader:
 
     def _unsigned(self, line: InputLine) -> list[Message]:
         try:
-            event = self._event_of_dialect(line.body)
-            if event is not None:
-                return [self._message(line, event)]
-            return [
-                self._message(
-                    line,
-                    ChannelEvent(
-                        channel=order.channel,
-                        event_key=f"file/{order.external_id}/{order.source_version}",
-                        topic="file",
-                        kind=EventKind.ORDER,
-                        subject=order.external_id,
-                        order=order,
-                    ),
-                )
-                for order in self._dialect.parse_orders(line.body)
-            ]
+            return [self._message(line, event) for event in read_document(self._dialect, line.body)]
         except OmoError as error:
             self._reject(line, error.code, str(error))
             return []
-
-    def _event_of_dialect(self, body: bytes) -> ChannelEvent | None:
-        """A native document says itself what it is; other dialects' files hold orders."""
-        if isinstance(self._dialect, NativeAdapter):
-            return self._dialect.parse_event({}, body)
-        return None
 
     def _message(self, line: InputLine, event: ChannelEvent) -> Message:
         at = self._hub.database.clock.now()
@@ -201,6 +181,26 @@ class Reader:
             "lines": lines,
         }
         return json.dumps(document).encode()
+
+
+def read_document(dialect: ChannelAdapter, body: bytes) -> list[ChannelEvent]:
+    """What an unsigned document from our own disk holds; raises as the adapter's `parse_orders` does.
+
+    A native document says itself what it is. Every other one holds an order or several.
+    """
+    if isinstance(dialect, NativeAdapter) and not _LIST_OF_ORDERS.match(body):
+        return [dialect.parse_event({}, body)]
+    return [
+        ChannelEvent(
+            channel=order.channel,
+            event_key=f"file/{order.external_id}/{order.source_version}",
+            topic="file",
+            kind=EventKind.ORDER,
+            subject=order.external_id,
+            order=order,
+        )
+        for order in dialect.parse_orders(body)
+    ]
 
 
 def _number(text: str) -> int | float | str:

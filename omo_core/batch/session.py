@@ -56,19 +56,24 @@ def run_session(
     files: RunFiles, options: RunOptions, settings: SessionSettings, progress: Progress | None = None
 ) -> Outcome:
     """Run the files on a pool and write summary.json, report.html and rejected.csv; see `Run` for what happens."""
+    tell = progress or (lambda *_: None)
     settings.out.mkdir(parents=True, exist_ok=True)
     clock = ManualClock(EPOCH)
     adapters = read_channels(settings.channels)
     with OrderHub.open(settings.database, pool=settings.pool, clock=clock, channels=adapters) as hub:
         run = Run(hub, clock, files, options, progress)
         log = run.execute()
+        tell("figures", 0, 1)
         started = perf_counter()
         summary = summarise(hub, run.network, run.stock_rows, log, settings.wording)
         log.seconds["audit and figures"] = perf_counter() - started
+        tell("figures", 1, 1)
     stages = _stages(log)
+    tell("report", 0, 1)
     started = perf_counter()
     report = render(summary, settings.out / "report.html", stages)
     log.seconds["report"] = perf_counter() - started
+    tell("report", 1, 1)
     rejected = settings.out / "rejected.csv"
     _write_rejected(rejected, log.rejected)
     summary_file = settings.out / "summary.json"

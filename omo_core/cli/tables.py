@@ -1,0 +1,143 @@
+"""A run's summary as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.padding import Padding
+from rich.table import Table
+
+from omo_core.cli.terminal import console
+from omo_core.report.wording import kind, money, number, percent, share, words
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from omo_core.batch.session import Outcome
+    from omo_core.report import RunSummary, Stage
+
+SHOWN_ROWS = 3
+"""Rejected rows that the terminal shows; all of them are in rejected.csv."""
+
+Row = Sequence[str]
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """Everything a person wants to see after a run, on stdout."""
+    screen = console()
+    summary = outcome.summary
+    screen.print(f"\n{summary.title}", style="bold")
+    if summary.subtitle:
+        screen.print(summary.subtitle)
+    if summary.preparation:
+        _print_preparation(screen, summary)
+    _print_result(screen, summary)
+    print_table(screen, ("Served from", "units", "share"), _kinds(summary))
+    print_table(screen, ("Orders served by", "orders", "share"), _splits(summary))
+    print_table(screen, (f"Cost by term, {summary.currency}", "cost", "share"), _costs(summary))
+    print_table(screen, ("Stage", "items", "seconds", "per second"), (_stage(one) for one in outcome.stages))
+    _print_rejected(screen, outcome)
+    _print_audit(screen, summary)
+    if outcome.log.resumed_after:
+        screen.print(f"An earlier run had done {number(outcome.log.resumed_after)} messages; this one went on there.")
+    for what, path in (("Report", outcome.report), ("Summary", outcome.summary_file)):
+        screen.print(f"{what + ':':<9}{path}", soft_wrap=True)
+
+
+def print_table(screen: Console, header: Row, rows: Iterable[Row]) -> None:
+    """A table of names and numbers; one without rows is left out."""
+    from rich import box
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for place, title in enumerate(header):
+        table.add_column(title, justify="right" if place else "left", overflow="fold", no_wrap=bool(place))
+    for row in rows:
+        table.add_row(*row)
+    if table.row_count:
+        screen.print(Padding(table, (1, 0, 0, 0)))
+
+
+def _print_preparation(screen: Console, summary: RunSummary) -> None:
+    rows = (
+        (f"{one.what}: {one.reason}", number(one.count), percent(one.count, one.of) if one.of is not None else "")
+        for one in summary.preparation
+    )
+    print_table(screen, ("Prepared", "count", "share"), rows)
+
+
+def _print_result(screen: Console, summary: RunSummary) -> None:
+    totals, filled, nearest = summary.totals, summary.filled, summary.nearest_only
+    rows = [
+        ("Orders", number(totals.orders), ""),
+        ("Lines", number(totals.lines), ""),
+        ("Units", number(totals.units), ""),
+        ("Lines filled from the whole pool", number(filled.part), share(filled)),
+    ]
+    if nearest is not None:
+        rows.append(("Lines the nearest store alone would fill", number(nearest.part), share(nearest)))
+    rows += [
+        ("Fulfilment orders", number(totals.fulfilment_orders), ""),
+        ("Splits (nodes beyond an order's first)", number(totals.splits), ""),
+        ("Rejected by stores", number(totals.rejected), ""),
+        ("… of these served by another node", number(totals.resourced), percent(totals.resourced, totals.rejected)),
+        ("Counter sales", number(totals.counter_sales), ""),
+        ("Promised units that a counter sale took first", number(totals.displaced_units), ""),
+        ("Units sold that the book did not know", number(totals.shortage_units), ""),
+    ]
+    print_table(screen, ("Result", "count", "share"), rows)
+
+
+def _kinds(summary: RunSummary) -> Iterable[Row]:
+    units = sum(one.units for one in summary.served_by_kind)
+    return ((kind(one.kind), number(one.units), percent(one.units, units)) for one in summary.served_by_kind)
+
+
+def _splits(summary: RunSummary) -> Iterable[Row]:
+    orders = sum(one.orders for one in summary.splits)
+    for one in summary.splits:
+        name = {0: "no node", 1: "1 node"}.get(one.nodes, f"{one.nodes} nodes")
+        yield name, number(one.orders), percent(one.orders, orders)
+
+
+def _costs(summary: RunSummary) -> Iterable[Row]:
+    for one in summary.cost_by_term:
+        yield words(one.term), _amount(one.minor, summary), percent(one.minor, summary.cost_minor)
+    if summary.cost_by_term:
+        yield "in all", _amount(summary.cost_minor, summary), ""
+
+
+def _amount(minor: int, summary: RunSummary) -> str:
+    """The header names the currency."""
+    return money(minor, summary.currency).removesuffix(f" {summary.currency}")
+
+
+def _stage(one: Stage) -> Row:
+    each = one.per_second
+    counted = one.unit != "runs"
+    return (
+        one.name,
+        f"{number(one.items)} {one.unit}" if counted else "",
+        f"{one.duration_us / 1_000_000:.2f}",
+        number(each) if counted and each is not None else "",
+    )
+
+
+def _print_rejected(screen: Console, outcome: Outcome) -> None:
+    summary = outcome.summary
+    if not summary.rejected_rows_total:
+        screen.print("\nEvery input row was used.")
+        return
+    screen.print(f"\n{number(summary.rejected_rows_total)} input rows were not used; all are in {outcome.rejected}:")
+    for row in summary.rejected_rows[:SHOWN_ROWS]:
+        screen.print(f"  {row.file} line {row.line}: {row.sentence}")
+
+
+def _print_audit(screen: Console, summary: RunSummary) -> None:
+    broken = [check for check in summary.audit if check.broken]
+    rows = max((check.checked for check in summary.audit), default=0)
+    screen.print(
+        f"\nInvariants checked: {len(summary.audit)} over {number(rows)} rows, {len(broken) or 'none'} broken."
+    )
+    for check in broken:
+        screen.print(f"  {check.name}: {number(check.broken)} cases; see `omo audit`", style="bold red")
