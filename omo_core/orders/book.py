@@ -105,7 +105,7 @@ class OrderBook:
         children = self.tx.select(tables.fulfilment_line, columns, ("fulfilment",), [(one,) for one in sorted(parents)])
         for row in sorted(children, key=lambda one: one.hold):
             parents[row.fulfilment].lines.append(
-                FulfilmentLine(line=row.line, sku=row.sku, quantity=row.quantity, hold=row.hold)
+                FulfilmentLine.model_construct(line=row.line, sku=row.sku, quantity=row.quantity, hold=row.hold)
             )
 
     def save(self) -> None:

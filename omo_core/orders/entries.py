@@ -161,7 +161,8 @@ class OrderEntry:
 
     def fulfilment_value(self, entry: FulfilmentEntry) -> FulfilmentOrder:
         """One fulfilment order as a value."""
-        return FulfilmentOrder(
+        # What was stored was valid; checking it again would take longer than reading it.
+        return FulfilmentOrder.model_construct(
             fulfilment=entry.fulfilment,
             order=self.order_id,
             channel=self.channel,

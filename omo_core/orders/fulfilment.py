@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from omo_core.inventory import apply_many
@@ -13,6 +13,7 @@ from omo_core.model.fulfilment import (
     FulfilmentAnswer,
     FulfilmentCommand,
     FulfilmentState,
+    PlacedOrder,
     RejectOffer,
     ShipFulfilment,
 )
@@ -64,8 +65,9 @@ def apply_fulfilment(
     if turn.to_source:
         source(tx, turn.to_source, context)
     turn.book.save()
+    standing = {entry.order_id: entry.answer() for entry in turn.parents.values()}
     for command, refusal in outcomes:
-        keyed.answer(command, _answer(turn, command, refusal))
+        keyed.answer(command, _answer(turn, command, refusal, standing))
     return keyed.answers(FulfilmentAnswer)
 
 
@@ -120,12 +122,14 @@ def _issue(key: str, parent: OrderEntry, entry: FulfilmentEntry) -> IssueHolds:
     return IssueHolds(key=key, scope=SCOPE, lines=lines, reference=parent.external_id)
 
 
-def _answer(turn: _Round, command: FulfilmentCommand, refusal: Refusal | None) -> FulfilmentAnswer:
+def _answer(
+    turn: _Round, command: FulfilmentCommand, refusal: Refusal | None, standing: Mapping[str, PlacedOrder]
+) -> FulfilmentAnswer:
     parent = turn.parents.get(command.fulfilment)
     return FulfilmentAnswer(
         key=command.key,
         kind=command.kind,
         fulfilment=command.fulfilment,
-        order=parent.answer() if parent else None,
+        order=standing[parent.order_id] if parent else None,
         refusals=(refusal,) if refusal else (),
     )
