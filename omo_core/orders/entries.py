@@ -102,9 +102,11 @@ class OrderEntry:
             raise LookupError(f"order {self.order_id} is only a cancellation so far")
         return Order.model_validate_json(self.document)
 
-    def forget_order(self) -> None:
-        """Read `order` anew after the document changed."""
-        self.__dict__.pop("order", None)
+    def keep(self, order: Order, sha256: str) -> None:
+        """Take in a version of the order: its document, its version and the hash of what it says."""
+        self.document = order.model_dump_json(exclude_none=True)
+        self.source_version, self.source_sha256 = order.source_version, sha256
+        self.__dict__["order"] = order
 
     def assigned(self) -> dict[str, int]:
         """Units per line with live fulfilment orders."""

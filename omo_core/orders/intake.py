@@ -100,31 +100,28 @@ def _unusable(order: Order, skus: set[str], context: SourcingContext) -> tuple[R
 
 
 def _new_entry(tx: Transaction, order: Order) -> OrderEntry:
-    return OrderEntry(
-        order_id=tx.new_id(),
-        channel=order.channel,
-        external_id=order.external_id,
-        source_version=order.source_version,
-        source_sha256=_content_hash(order),
-        state=OrderState.WAITING,
-        version=0,
-        attempt=0,
-        document=order.model_dump_json(exclude_none=True),
-    )
+    entry = _empty_entry(tx, order.channel, order.external_id)
+    entry.keep(order, _content_hash(order))
+    return entry
 
 
 def _tombstone(tx: Transaction, one: CancelOrder) -> OrderEntry:
+    entry = _empty_entry(tx, one.channel, one.external_id)
+    entry.state, entry.cancelled = OrderState.CANCELLED, True
+    return entry
+
+
+def _empty_entry(tx: Transaction, channel: str, external_id: str) -> OrderEntry:
     return OrderEntry(
         order_id=tx.new_id(),
-        channel=one.channel,
-        external_id=one.external_id,
+        channel=channel,
+        external_id=external_id,
         source_version=0,
         source_sha256="",
-        state=OrderState.CANCELLED,
+        state=OrderState.WAITING,
         version=0,
         attempt=0,
         document=None,
-        cancelled=True,
     )
 
 
@@ -146,25 +143,19 @@ def _take_version(intake: _Intake, entry: OrderEntry, order: Order) -> tuple[Ref
         if entry.document is not None:
             return (Refusal.of("order_cancelled", order=name),)
         # The order that a cancellation was waiting for: keep what it said, sell nothing.
-        _keep_document(entry, order)
+        entry.keep(order, _content_hash(order))
         entry.settle()
         return ()
     if _asks_less_than_left(entry, order):
         return (Refusal.of("already_shipped", order=name),)
     before = _wants(entry.order)
-    _keep_document(entry, order)
+    entry.keep(order, _content_hash(order))
     if _wants(order) == before and order.status is not OrderStatus.CANCELLED:
         entry.settle()
         return ()
     _take_back(intake, entry)
     _decide_lines(intake, entry, order)
     return ()
-
-
-def _keep_document(entry: OrderEntry, order: Order) -> None:
-    entry.document = order.model_dump_json(exclude_none=True)
-    entry.source_version, entry.source_sha256 = order.source_version, _content_hash(order)
-    entry.forget_order()
 
 
 def _wants(order: Order) -> tuple[object, ...]:
