@@ -161,7 +161,7 @@ def test_every_state_has_a_row_in_its_transition_table() -> None:
 
 
 def test_nothing_is_available_from_a_halted_or_overdrawn_row() -> None:
-    row = {"sku": "A", "node": "S", "version": 1}
+    row: dict[str, Any] = {"sku": "A", "node": "S", "version": 1}
     assert Level(**row, on_hand=5, reserved=2, safety=1).available == 2
     assert Level(**row, on_hand=5, reserved=2, safety=9).available == 0
     assert Level(**row, on_hand=5, reserved=0, halted=True).available == 0

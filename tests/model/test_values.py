@@ -29,7 +29,23 @@ def test_amounts_in_major_units_become_minor_units(text: str | int, currency: st
 
 @pytest.mark.parametrize(
     "text",
-    ["12.345", "12.34" + "0" * 40 + "1", "NaN", "Infinity", "1e400", "", " 1", "1_000", "١٢", "0x10", "1,5", 1.5, True, None, Decimal("sNaN")],
+    [
+        "12.345",
+        "12.34" + "0" * 40 + "1",
+        "NaN",
+        "Infinity",
+        "1e400",
+        "",
+        " 1",
+        "1_000",
+        "١٢",
+        "0x10",
+        "1,5",
+        1.5,
+        True,
+        None,
+        Decimal("sNaN"),
+    ],
 )
 def test_an_amount_without_an_exact_value_is_refused(text: object) -> None:
     with pytest.raises(InvalidMoney, match=r"send|limits|decimal"):
