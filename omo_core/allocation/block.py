@@ -21,7 +21,7 @@ class Block(NamedTuple):
     candidate_ptr: Any
     """int64[orders + 1]."""
     node: Any
-    """int32[candidates], ascending within an order."""
+    """int32[candidates], in order of `fixed_minor` within an order (ties: by node), so that a search can stop early."""
     fixed_minor: Any
     """int64[candidates], what a shipment costs whatever is in it; never negative."""
     entry_ptr: Any

@@ -93,7 +93,7 @@ def choose_candidates(
         for node in touched:
             if always[order, node]:
                 chosen[order, node] = 1
-        keep_cheapest_holders(
+        _keep_cheapest_holders(
             order, line_ptr, sku, quantity, holder_ptr, holder_node, available, fixed, unit, usable, chosen
         )
         whole[order] = np.sum(chosen[order]) == found
@@ -101,7 +101,7 @@ def choose_candidates(
 
 
 @kernel
-def keep_cheapest_holders(
+def _keep_cheapest_holders(
     order: int,
     line_ptr: Array,
     sku: Array,
@@ -152,6 +152,7 @@ def list_entries(
     holder_ptr: Array,
     holder_node: Array,
     available: Array,
+    fixed: Array,
     chosen: Array,
     candidate_count: Array,
     node: Array,
@@ -159,7 +160,7 @@ def list_entries(
     entry_line: Array,
     cell: Array,
 ) -> tuple[int, int]:
-    """Write the chosen candidates and their entries in order, skipping cells without stock.
+    """Write each order's chosen candidates, cheapest shipment first, and their entries; skip cells without stock.
 
     `candidate_count` (int64[orders]) and `entry_count` (int64[candidates]) hold the sizes of the nested ranges;
     returns how many candidates and entries were written.
@@ -174,13 +175,13 @@ def list_entries(
             for at in range(holder_ptr[sku[line]], holder_ptr[sku[line] + 1]):
                 if chosen[order, holder_node[at]] and available[at] > 0:
                     size[holder_node[at]] += 1
-        for i in range(nodes):
-            if size[i] > 0:
-                node[candidates], entry_count[candidates] = i, size[i]
-                place[i] = entries
-                entries += size[i]
-                candidates += 1
-                candidate_count[order] += 1
+        touched = np.nonzero(size)[0]
+        for i in touched[np.argsort(fixed[order][touched], kind="mergesort")]:
+            node[candidates], entry_count[candidates] = i, size[i]
+            place[i] = entries
+            entries += size[i]
+            candidates += 1
+        candidate_count[order] = touched.size
         for line in range(first, stop):
             for at in range(holder_ptr[sku[line]], holder_ptr[sku[line] + 1]):
                 i = holder_node[at]

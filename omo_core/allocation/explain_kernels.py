@@ -55,7 +55,7 @@ def weigh_alternatives(
                 entry_of_line[block.line[entry]] = entry
             for used in range(first, stop):
                 if instead_of[used] == IN_USE:
-                    extra, able = extra_of_replacing(block, candidate, used, entry_of_line, left, taken)
+                    extra, able = _extra_of_replacing(block, candidate, used, entry_of_line, left, taken)
                     if able and (instead_of[candidate] == NO_PLACE or extra < extra_minor[candidate]):
                         instead_of[candidate], extra_minor[candidate] = used, extra
             entry_of_line[:] = -1
@@ -68,7 +68,7 @@ def weigh_alternatives(
 
 
 @kernel
-def extra_of_replacing(
+def _extra_of_replacing(
     block: Block, candidate: int, used: int, entry_of_line: Array, left: Array, taken: Array
 ) -> tuple[int, bool]:
     """What it would cost more if `candidate` sent what `used` sends, and whether it could."""

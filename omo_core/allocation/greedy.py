@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omo_core.allocation.arrays import Flags, Ints
-from omo_core.allocation.kernels import COLUMNS, assign_in_turn
+from omo_core.allocation.kernels import assign_in_turn, scratch_for
+from omo_core.allocation.long_orders import search_of
 from omo_core.allocation.plan import Plan
 from omo_core.allocation.problem import AllocationProblem
+from omo_core.allocation.search_kernels import serve_long_order
 
 NO_LIMIT: Final = 1 << 40
 
@@ -23,33 +25,32 @@ def solve_greedy(problem: AllocationProblem) -> Plan:
     node beyond its candidates still has what it lacks gets all nodes as candidates, and the wave is decided again.
     """
     while True:
-        taken, method = run_in_turn(problem)
+        taken, methods = run_in_turn(problem)
         widened = _orders_to_widen(problem, taken)
         if not widened.any():
             break
         limits = np.where(widened | problem.complete, len(problem.index.nodes), problem.policy.candidates)
         problem = problem.with_candidates(limits)
-    names = np.where(method == COLUMNS, "columns", "exact")
-    return Plan(problem, taken, tuple(names.tolist()), solver="greedy", status="heuristic")
+    return Plan(problem, taken, tuple(methods), solver="greedy", status="heuristic")
 
 
-def run_in_turn(problem: AllocationProblem) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
-    """One pass over the orders: units taken (int32[entries]) and each order's method (int8[orders])."""
-    taken = np.zeros(problem.block.line.size, dtype=np.int32)
-    method = np.zeros(problem.orders, dtype=np.int8)
-    policy = problem.policy
-    assign_in_turn(
-        problem.block,
-        np.arange(problem.orders),
-        problem.stock.available.copy(),
-        problem.capacity.copy(),
-        policy.per_extra_node_minor,
-        NO_LIMIT if policy.max_nodes is None else policy.max_nodes,
-        policy.max_exact_lines,
-        taken,
-        method,
-    )
-    return taken, method
+def run_in_turn(problem: AllocationProblem) -> tuple[NDArray[np.int32], list[str]]:
+    """One pass over the orders: units taken (int32[entries]) and how each order was solved."""
+    block, policy = problem.block, problem.policy
+    taken = np.zeros(block.line.size, dtype=np.int32)
+    stock, capacity = problem.stock.available.copy(), problem.capacity.copy()
+    scratch, turn = scratch_for(policy.max_exact_lines), np.arange(problem.orders)
+    limits = policy.per_extra_node_minor, NO_LIMIT if policy.max_nodes is None else policy.max_nodes
+    methods = ["exact"] * problem.orders
+    at = assign_in_turn(block, turn, 0, stock, capacity, *limits, scratch, taken)
+    while at < problem.orders:
+        lines = int(block.line_ptr[at + 1] - block.line_ptr[at])
+        is_short = lines <= policy.max_exact_lines
+        search = search_of(block, at, scratch.picked_from[: lines * is_short], stock, capacity)
+        serve_long_order(block, at, search, *limits, is_short, stock, capacity, taken)
+        methods[at] = "columns"
+        at = assign_in_turn(block, turn, at + 1, stock, capacity, *limits, scratch, taken)
+    return taken, methods
 
 
 def _orders_to_widen(problem: AllocationProblem, taken: NDArray[np.int32]) -> Flags:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast, overload
 
 import numba
 
@@ -20,18 +20,33 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 PACKAGE: Final = Path(__file__).parents[1]
 
 
-def kernel(function: Function) -> Function:
-    """Compile `function` on first call; arrays in, arrays out, no checks: its wrapper has checked shapes and units.
+@overload
+def kernel(function: Function) -> Function: ...
+@overload
+def kernel(*, allocates: bool) -> Callable[[Function], Function]: ...
+def kernel(function: Function | None = None, *, allocates: bool = True) -> Any:
+    """Compile a function on first call; arrays in, arrays out, no checks: its wrapper has checked shapes and units.
 
-    Compiled code is kept in `cache_directory()`. With NUMBA_DISABLE_JIT=1 the function stays plain Python.
+    A kernel that makes no arrays says `allocates=False`: numba then counts no references, which is most of the time
+    of a small kernel called in a loop (measured: 850 to 100 ns for one order). Compiled code is kept in
+    `cache_directory()`. With NUMBA_DISABLE_JIT=1 functions stay plain Python.
     """
     directory = cache_directory()
-    compile_with = numba.njit(
-        cache=directory is not None, nogil=True, error_model="numpy", boundscheck=False, fastmath=False
+    njit: Any = numba.njit
+    compiler = njit(
+        cache=directory is not None,
+        nogil=True,
+        error_model="numpy",
+        boundscheck=False,
+        fastmath=False,
+        _nrt=allocates,
     )
-    with _cache_kept_in(directory):
-        compiled: Any = compile_with(function)
-    return cast(Function, compiled)
+
+    def compile_kept(plain: Function) -> Function:
+        with _cache_kept_in(directory):
+            return cast(Function, compiler(plain))
+
+    return compile_kept if function is None else compile_kept(function)
 
 
 @lru_cache(maxsize=1)

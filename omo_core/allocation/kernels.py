@@ -1,138 +1,163 @@
-"""Kernels that decide one order after another on live stock: exact for short orders, open-set search for long ones."""
+"""Kernels that decide short orders one after another, each exactly, on live stock."""
 
 # ruff: noqa: PLR0917, SIM110 - kernels take their arrays one by one, and numba wants plain loops
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from omo_core.allocation.arrays import Array
 from omo_core.allocation.block import Block
 from omo_core.allocation.jit import kernel
-from omo_core.allocation.search_kernels import serve_long_order
 
 UNREACHABLE: Final = 1 << 55
 """Cost of what cannot be done; eight of them still fit 64 bits."""
 
-EXACT: Final = 0
-COLUMNS: Final = 1
+
+class Scratch(NamedTuple):
+    """Tables of the exact kernel, made once for many orders; `pick` and `picked_from` hold the last order's answer."""
+
+    cost: Any
+    """int64[sets of lines]: cheapest single node."""
+    node_of: Any
+    """int64[sets]: that node, as a candidate."""
+    sums: Any
+    masks: Any
+    penalty: Any
+    """int64[sets]: the price of leaving them unserved."""
+    rest: Any
+    """int64[nodes, sets]."""
+    chosen: Any
+    """int64[nodes + 1, sets]."""
+    pick: Any
+    """int64[lines]: the entry that serves the line, -1 for none."""
+    picked_from: Any
+    """int64[lines]: the entry's candidate."""
 
 
-@kernel
+def scratch_for(max_exact: int) -> Scratch:
+    """Tables for orders of up to `max_exact` lines."""
+    sets, rows = 1 << max_exact, max_exact + 1
+    shapes = [(sets,), (sets,), (sets,), (sets,), (sets,), (rows, sets), (rows, sets), (max_exact,), (max_exact,)]
+    return Scratch._make(np.empty(shape, np.int64) for shape in shapes)
+
+
+@kernel(allocates=False)
 def assign_in_turn(
     block: Block,
     turn: Array,
+    start: int,
     stock: Array,
     capacity: Array,
     split_minor: int,
     max_nodes: int,
-    max_exact: int,
+    scratch: Scratch,
     taken: Array,
-    method: Array,
-) -> None:
-    """Serve the orders in `turn`, each as cheaply as live stock and capacity allow.
+) -> int:
+    """Serve the orders `turn[start:]`, each as cheaply as live stock and capacity allow, up to the first it cannot.
 
-    `stock` (int32[cells]) and `capacity` (int64[nodes], orders left) are drawn down; `taken` (int32[entries]) and
-    `method` (int8[orders], EXACT or COLUMNS) are filled. Every node of an order beyond the first costs `split_minor`.
+    `stock` (int32[cells]) and `capacity` (int64[nodes], orders left) are drawn down, `taken` (int32[entries]) is
+    filled. Every node of an order beyond the first costs `split_minor`. Returns the position in `turn` of the first
+    order that has more lines than `scratch`, or a line that no one node holds whole; `turn.size` when there is none.
     """
-    size = 1 << max_exact
-    cost, node_of = np.empty(size, np.int64), np.empty(size, np.int64)
-    sums, masks = np.empty(size, np.int64), np.empty(size, np.int64)
-    penalty, chosen = np.empty(size, np.int64), np.empty((max_exact + 1, size), np.int64)
-    rest = np.empty((max_exact + 1, size), np.int64)
-    pick = np.empty(max_exact + 1, np.int64)
-    for position in range(turn.size):
+    for position in range(start, turn.size):
         order = turn[position]
         lines = block.line_ptr[order + 1] - block.line_ptr[order]
-        if lines > max_exact:
-            method[order] = COLUMNS
-            serve_long_order(block, order, stock, capacity, split_minor, max_nodes, pick[:0], taken)
-            continue
+        if lines > scratch.pick.size:
+            return position
         if lines == 1:
-            pick_one_line(block, order, stock, capacity, pick)
+            _pick_one_line(block, order, stock, capacity, scratch)
         elif lines == 2 and max_nodes >= 2:
-            pick_two_lines(block, order, stock, capacity, split_minor, pick)
+            _pick_two_lines(block, order, stock, capacity, split_minor, scratch)
         else:
-            cheapest_subsets(block, order, stock, capacity, cost, node_of, sums, masks)
-            sum_penalties(block, order, penalty)
-            partition(lines, cost, penalty, split_minor, max_nodes, rest, chosen)
-            read_partition(block, order, node_of, chosen, max_nodes, pick)
-        method[order] = EXACT
-        if splits_may_help(block, order, stock, capacity, pick):
-            method[order] = COLUMNS
-            serve_long_order(block, order, stock, capacity, split_minor, max_nodes, pick[:lines], taken)
-        else:
-            commit_picks(block, order, pick, stock, capacity, taken)
+            _cheapest_subsets(block, order, stock, capacity, scratch)
+            _sum_penalties(block, order, scratch.penalty)
+            _partition(lines, split_minor, max_nodes, scratch)
+            _read_partition(block, order, max_nodes, scratch)
+        if _splits_may_help(block, order, stock, capacity, scratch):
+            return position
+        _commit_picks(block, order, stock, capacity, scratch, taken)
+    return int(turn.size)
 
 
-@kernel
-def pick_one_line(block: Block, order: int, stock: Array, capacity: Array, pick: Array) -> None:
-    """The cheapest candidate for an order of one line: `pick[0]` is its entry, or -1."""
+@kernel(allocates=False)
+def _pick_one_line(block: Block, order: int, stock: Array, capacity: Array, scratch: Scratch) -> None:
+    """The cheapest candidate for an order of one line."""
     line = block.line_ptr[order]
     quantity = block.quantity[line]
-    best, pick[0] = block.unserved_minor[line] * quantity, -1
+    best, best_candidate = block.unserved_minor[line] * quantity, -1
     first = block.candidate_ptr[order]
     shift = block.entry_ptr[first] - first  # one line: each candidate has exactly one entry
     for candidate in range(first, block.candidate_ptr[order + 1]):
-        entry = candidate + shift
-        cost = block.fixed_minor[candidate] + block.unit_minor[entry] * quantity
-        if cost < best and stock[block.cell[entry]] >= quantity and capacity[block.node[candidate]] > 0:
-            best, pick[0] = cost, entry
+        if block.fixed_minor[candidate] >= best:
+            break  # this shipment alone costs as much, and so do all that follow
+        cost = block.fixed_minor[candidate] + block.unit_minor[candidate + shift] * quantity
+        if cost < best and stock[block.cell[candidate + shift]] >= quantity and capacity[block.node[candidate]] > 0:
+            best, best_candidate = cost, candidate
+    scratch.pick[0] = best_candidate + shift if best_candidate >= 0 else -1
+    scratch.picked_from[0] = best_candidate
 
 
-@kernel
-def pick_two_lines(block: Block, order: int, stock: Array, capacity: Array, split_minor: int, pick: Array) -> None:
+@kernel(allocates=False)
+def _pick_two_lines(
+    block: Block, order: int, stock: Array, capacity: Array, split_minor: int, scratch: Scratch
+) -> None:
     """The cheapest way to serve two lines: one node for both, two nodes, or one line alone."""
+    pick, picked_from = scratch.pick, scratch.picked_from
     line = block.line_ptr[order]
     wanted_0, wanted_1 = block.quantity[line], block.quantity[line + 1]
     only_0 = only_1 = both = UNREACHABLE
-    entry_0 = entry_1 = both_0 = -1
+    from_0 = from_1 = from_both = -1
     for candidate in range(block.candidate_ptr[order], block.candidate_ptr[order + 1]):
+        if block.fixed_minor[candidate] >= both:
+            break  # one node serves both lines for no more than this shipment alone
         if capacity[block.node[candidate]] <= 0:
             continue
         entry, stop = block.entry_ptr[candidate], block.entry_ptr[candidate + 1]
-        fixed, served = block.fixed_minor[candidate], 0
-        with_0 = with_1 = fixed
+        fixed, with_0 = block.fixed_minor[candidate], UNREACHABLE
         if block.line[entry] == 0:
             if stock[block.cell[entry]] >= wanted_0:
                 with_0 = fixed + block.unit_minor[entry] * wanted_0
-                served = 1
                 if with_0 < only_0:
-                    only_0, entry_0 = with_0, entry
+                    only_0, from_0 = with_0, candidate
             entry += 1
         if entry < stop and stock[block.cell[entry]] >= wanted_1:
-            with_1 = fixed + block.unit_minor[entry] * wanted_1
-            if with_1 < only_1:
-                only_1, entry_1 = with_1, entry
-            if served and with_0 + with_1 - fixed < both:
-                both, both_0 = with_0 + with_1 - fixed, entry - 1
+            add = block.unit_minor[entry] * wanted_1
+            if fixed + add < only_1:
+                only_1, from_1 = fixed + add, candidate
+            if with_0 + add < both:
+                both, from_both = with_0 + add, candidate
     penalty_0, penalty_1 = block.unserved_minor[line] * wanted_0, block.unserved_minor[line + 1] * wanted_1
-    best, pick[0], pick[1] = penalty_0 + penalty_1, -1, -1
-    if only_0 + penalty_1 < best:
-        best, pick[0], pick[1] = only_0 + penalty_1, entry_0, -1
-    if only_1 + penalty_0 < best:
-        best, pick[0], pick[1] = only_1 + penalty_0, -1, entry_1
-    if only_0 + only_1 + split_minor < best:
-        best, pick[0], pick[1] = only_0 + only_1 + split_minor, entry_0, entry_1
-    if both <= best and both < UNREACHABLE:
-        pick[0], pick[1] = both_0, both_0 + 1
+    best, picked_from[0], picked_from[1] = penalty_0 + penalty_1, -1, -1
+    if only_0 < penalty_0:
+        best, picked_from[0] = only_0 + penalty_1, from_0
+    if both < best:
+        best, picked_from[0], picked_from[1] = both, from_both, from_both
+    if only_1 + min(penalty_0, only_0 + split_minor) < best:
+        picked_from[0] = from_0 if only_0 + split_minor < penalty_0 else -1
+        picked_from[1] = from_1
+    # The first entry of a candidate is line 0 if it has line 0, its last is line 1 if it has line 1.
+    pick[0] = block.entry_ptr[picked_from[0]] if picked_from[0] >= 0 else -1
+    pick[1] = block.entry_ptr[picked_from[1] + 1] - 1 if picked_from[1] >= 0 else -1
 
 
-@kernel
-def cheapest_subsets(
-    block: Block, order: int, stock: Array, capacity: Array, cost: Array, node_of: Array, sums: Array, masks: Array
-) -> None:
+@kernel(allocates=False)
+def _cheapest_subsets(block: Block, order: int, stock: Array, capacity: Array, scratch: Scratch) -> None:
     """For each set of lines (a bit mask) the cheapest single candidate that serves them whole, and what it costs.
 
     Fills `cost` and `node_of` (the candidate) up to 2^lines. A candidate's own table doubles with each line it can
     serve, so a candidate with few of the lines is cheap to look at.
     """
+    cost, node_of, sums, masks = scratch.cost, scratch.node_of, scratch.sums, scratch.masks
     first = block.line_ptr[order]
-    for mask in range(1 << (block.line_ptr[order + 1] - first)):
+    every = (1 << (block.line_ptr[order + 1] - first)) - 1
+    for mask in range(every + 1):
         cost[mask], node_of[mask] = UNREACHABLE, -1
     for candidate in range(block.candidate_ptr[order], block.candidate_ptr[order + 1]):
+        if block.fixed_minor[candidate] >= cost[every]:
+            break  # one node serves all lines for no more than this shipment alone
         if capacity[block.node[candidate]] <= 0:
             continue
         sums[0], masks[0], size = block.fixed_minor[candidate], 0, 1
@@ -150,8 +175,8 @@ def cheapest_subsets(
             size *= 2
 
 
-@kernel
-def sum_penalties(block: Block, order: int, penalty: Array) -> None:
+@kernel(allocates=False)
+def _sum_penalties(block: Block, order: int, penalty: Array) -> None:
     """`penalty[mask]`: the price of leaving that set of lines unserved."""
     first, size = block.line_ptr[order], 1
     penalty[0] = 0
@@ -162,16 +187,15 @@ def sum_penalties(block: Block, order: int, penalty: Array) -> None:
         size *= 2
 
 
-@kernel
-def partition(
-    lines: int, cost: Array, penalty: Array, split_minor: int, max_nodes: int, rest: Array, chosen: Array
-) -> int:
+@kernel(allocates=False)
+def _partition(lines: int, split_minor: int, max_nodes: int, scratch: Scratch) -> int:
     """Cheapest partition of the lines into single-node sets and unserved lines; returns its cost.
 
     `rest[k, mask]` is the cost of `mask` when a node has been used already and k more may be; without a binding
     limit one row stands for all k. The first node pays no split, so the last table walks down from the top line
     until the first served set: its choices stand in `chosen[-1, 1 << line]`. About 3^(lines-1) / 2 steps a row.
     """
+    cost, penalty, rest, chosen = scratch.cost, scratch.penalty, scratch.rest, scratch.chosen
     limited = max_nodes < lines
     last = max_nodes - 1 if limited else 0
     half = 1 << (lines - 1)
@@ -209,13 +233,14 @@ def partition(
     return int(best)
 
 
-@kernel
-def read_partition(block: Block, order: int, node_of: Array, chosen: Array, max_nodes: int, pick: Array) -> None:
-    """Turn the choices of `partition` into one entry a line (`pick`, -1 for unserved)."""
+@kernel(allocates=False)
+def _read_partition(block: Block, order: int, max_nodes: int, scratch: Scratch) -> None:
+    """Turn the choices of `_partition` into an entry (-1: unserved) and its candidate for each line."""
+    pick, picked_from, chosen = scratch.pick, scratch.picked_from, scratch.chosen
     lines = block.line_ptr[order + 1] - block.line_ptr[order]
     limited = max_nodes < lines
     for line in range(lines):
-        pick[line] = -1
+        pick[line], picked_from[line] = -1, -1
     mask, row, started = (1 << lines) - 1, max_nodes - 1 if limited else 0, False
     top = lines - 1
     while mask:
@@ -229,49 +254,52 @@ def read_partition(block: Block, order: int, node_of: Array, chosen: Array, max_
         if served == 0:
             mask ^= low
             continue
-        candidate = node_of[served]
+        candidate = scratch.node_of[served]
         for entry in range(block.entry_ptr[candidate], block.entry_ptr[candidate + 1]):
             if served >> block.line[entry] & 1:
-                pick[block.line[entry]] = entry
+                pick[block.line[entry]], picked_from[block.line[entry]] = entry, candidate
         if started and limited:
             row -= 1
         started = True
         mask ^= served
 
 
-@kernel
-def splits_may_help(block: Block, order: int, stock: Array, capacity: Array, pick: Array) -> bool:
+@kernel(allocates=False)
+def _splits_may_help(block: Block, order: int, stock: Array, capacity: Array, scratch: Scratch) -> bool:
     """Whether some unserved line has units at its candidates but at none of them all it wants."""
     first = block.line_ptr[order]
+    lines = block.line_ptr[order + 1] - first
     waiting = False
-    for line in range(block.line_ptr[order + 1] - first):
-        waiting = waiting or pick[line] < 0
+    for line in range(lines):
+        waiting = waiting or scratch.pick[line] < 0
     if not waiting:
         return False
-    lines = block.line_ptr[order + 1] - first
-    most = np.zeros(lines, np.int64)
+    most = scratch.sums
+    most[:lines] = 0
     for candidate in range(block.candidate_ptr[order], block.candidate_ptr[order + 1]):
         if capacity[block.node[candidate]] > 0:
             for entry in range(block.entry_ptr[candidate], block.entry_ptr[candidate + 1]):
                 line = block.line[entry]
                 most[line] = max(most[line], stock[block.cell[entry]])
     for line in range(lines):
-        if pick[line] < 0 and 0 < most[line] < block.quantity[first + line]:
+        if scratch.pick[line] < 0 and 0 < most[line] < block.quantity[first + line]:
             return True
     return False
 
 
-@kernel
-def commit_picks(block: Block, order: int, pick: Array, stock: Array, capacity: Array, taken: Array) -> None:
+@kernel(allocates=False)
+def _commit_picks(block: Block, order: int, stock: Array, capacity: Array, scratch: Scratch, taken: Array) -> None:
     """Draw the picked entries from the stock, and one order from the capacity of each node used."""
+    pick, picked_from = scratch.pick, scratch.picked_from
     first = block.line_ptr[order]
     for line in range(block.line_ptr[order + 1] - first):
         entry = pick[line]
-        if entry >= 0:
-            taken[entry] = block.quantity[first + line]
-            stock[block.cell[entry]] -= taken[entry]
-    for candidate in range(block.candidate_ptr[order], block.candidate_ptr[order + 1]):
-        for entry in range(block.entry_ptr[candidate], block.entry_ptr[candidate + 1]):
-            if taken[entry] > 0:
-                capacity[block.node[candidate]] -= 1
-                break
+        if entry < 0:
+            continue
+        taken[entry] = block.quantity[first + line]
+        stock[block.cell[entry]] -= block.quantity[first + line]
+        is_new = True
+        for other in range(line):
+            is_new = is_new and (pick[other] < 0 or picked_from[other] != picked_from[line])
+        if is_new:
+            capacity[block.node[picked_from[line]]] -= 1

@@ -61,6 +61,8 @@ class AllocationProblem:
     """How many (order, node) pairs each rule forbade, each pair counted for the first rule against it."""
     demands: tuple[OrderDemand, ...] = ()
     """What the columns were read from; empty if they were given as columns."""
+    parts: tuple[Chunk, ...] = ()
+    """The runs of orders it was built from, kept for `with_candidates`."""
 
     @classmethod
     def build(
@@ -128,10 +130,14 @@ class AllocationProblem:
 
     def with_candidates(self, limit: Ints) -> AllocationProblem:
         """The same problem with up to `limit[order]` candidates chosen by score (int64[orders])."""
-        chunk = max(1, CHUNK_PAIRS // len(self.index.nodes))
-        parts = [
-            _build_chunk(self, first, min(first + chunk, self.orders), limit) for first in range(0, self.orders, chunk)
-        ]
+        length = max(1, CHUNK_PAIRS // len(self.index.nodes))
+        kept = {part.first: part for part in self.parts}
+        parts = []
+        for first in range(0, self.orders, length):
+            part = kept.get(first)
+            if part is None or not np.array_equal(part.limit, limit[first : first + length]):
+                part = _build_chunk(self, first, min(first + length, self.orders), limit)
+            parts.append(part)
         built = _join(self, parts)
         _check_sums(built)
         return built
@@ -156,8 +162,12 @@ class AllocationProblem:
 
 
 @dataclass(frozen=True)
-class _Chunk:
+class Chunk:
     """What one run of orders adds to the block; counts instead of pointers."""
+
+    first: int
+    limit: Ints
+    """int64[orders of the run]: the limits it was built with."""
 
     candidates: Ints
     node: NDArray[np.int32]
@@ -172,7 +182,7 @@ class _Chunk:
     against: Ints
 
 
-def _build_chunk(problem: AllocationProblem, first: int, stop: int, limit: Ints) -> _Chunk:
+def _build_chunk(problem: AllocationProblem, first: int, stop: int, limit: Ints) -> Chunk:
     columns, stock = problem.columns, problem.stock
     pairs = block_of_pairs(problem.index, columns, first, stop, problem.policy.unknown_distance_m)
     fixed, unit = total_price(problem.terms, pairs)
@@ -192,7 +202,7 @@ def _build_chunk(problem: AllocationProblem, first: int, stop: int, limit: Ints)
     node, entries = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int64)
     line, cell = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
     candidates, total = list_entries(
-        line_ptr, sku, stock.holder_ptr, stock.node, stock.available, chosen,
+        line_ptr, sku, stock.holder_ptr, stock.node, stock.available, fixed, chosen,
         candidate_count, node, entries, line, cell,
     )  # fmt: skip
     row, node, entries = np.repeat(np.arange(stop - first), candidate_count), node[:candidates], entries[:candidates]
@@ -206,7 +216,9 @@ def _build_chunk(problem: AllocationProblem, first: int, stop: int, limit: Ints)
         distance_m=pairs.distance_m[row[owner], node[owner]],
         weight_g=columns.weight_g[ptr[row[owner]] + line],
     )
-    return _Chunk(
+    return Chunk(
+        first=first,
+        limit=limit[first:stop].copy(),
         candidates=candidate_count,
         node=node,
         fixed_minor=fixed[row, node],
@@ -221,7 +233,7 @@ def _build_chunk(problem: AllocationProblem, first: int, stop: int, limit: Ints)
     )
 
 
-def _join(problem: AllocationProblem, parts: Sequence[_Chunk]) -> AllocationProblem:
+def _join(problem: AllocationProblem, parts: Sequence[Chunk]) -> AllocationProblem:
     def together(name: str, dtype: type[np.generic]) -> Array:
         return np.concatenate([np.zeros(0, dtype=dtype), *(getattr(part, name) for part in parts)]).astype(dtype)
 
@@ -248,6 +260,7 @@ def _join(problem: AllocationProblem, parts: Sequence[_Chunk]) -> AllocationProb
         distance_m=together("distance_m", np.int64),
         measured_m=together("measured_m", np.int64),
         complete=together("complete", np.bool_),
+        parts=tuple(parts),
         excluded_pairs={rule.name: int(count) for rule, count in zip(problem.rules, against, strict=True)},
     )
 
