@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, BinaryIO, Final
 
+from omo_core.channels.reading import read_json
 from omo_core.model.errors import InvalidInput
 from omo_core.model.values import MAX_QUANTITY
 
 MAX_LINE_BYTES: Final = 8 * 1024 * 1024
 STOCK_COLUMNS: Final = ("sku", "node", "quantity")
+ORDER_NEEDED: Final = ("external_id", "placed_at", "sku", "quantity")
+ORDER_OPTIONAL: Final = (
+    *("channel", "method", "pickup_node", "latitude", "longitude", "unit_price", "currency"),
+    *("recipient", "city", "region", "postal_code", "country"),
+)
+ORDER_COLUMNS: Final = ORDER_NEEDED + ORDER_OPTIONAL
+ALL_COLUMNS: Final = ("node", *ORDER_COLUMNS)
+_MAX_DIGITS: Final = len(str(MAX_QUANTITY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +53,38 @@ class InputLine:
     """
 
     line: int
-    channel: str | None
-    headers: Mapping[str, str]
-    body: bytes
+    channel: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    fault: tuple[str, str] | None = None
+    """Code and reason of a line that cannot be used at all."""
 
 
-def read_columns(options: list[str]) -> dict[str, str]:
-    """Column mapping from options such as `sku=Article`: our name to the file's header."""
+def read_columns(options: Sequence[str]) -> dict[str, str]:
+    """Column mapping from options such as `sku=Article`: our name to the file's header.
+
+    `stock.sku=Article` and `orders.sku=SKU` mean one file; without either, the file that has such a header.
+    Raises `InvalidInput` for a name that no file has a use for.
+    """
     mapping: dict[str, str] = {}
     for option in options:
         name, separator, header = option.partition("=")
         if not separator or not name or not header:
             raise InvalidInput(f"{option!r} is no column mapping; write OURS=THEIRS, for example sku=Article")
+        file, dot, column = name.rpartition(".")
+        known = {"stock": STOCK_COLUMNS, "orders": ORDER_COLUMNS}.get(file, () if dot else ALL_COLUMNS)
+        if column not in known:
+            raise InvalidInput(f"{option!r} names no column of ours; map one of: {', '.join(ALL_COLUMNS)}")
         mapping[name] = header
     return mapping
+
+
+def columns_of(file: str, columns: Mapping[str, str], header: Sequence[str]) -> dict[str, str]:
+    """The mapping that holds for one file (`stock` or `orders`) with this header."""
+    shared = {name: theirs for name, theirs in columns.items() if "." not in name}
+    found = {name: theirs for name, theirs in shared.items() if theirs in header or name not in header}
+    own = {name.removeprefix(f"{file}."): theirs for name, theirs in columns.items() if name.startswith(f"{file}.")}
+    return {**found, **own}
 
 
 def read_stock(path: Path, columns: Mapping[str, str], rejected: list[RejectedRow]) -> Iterator[StockRow]:
@@ -66,101 +92,139 @@ def read_stock(path: Path, columns: Mapping[str, str], rejected: list[RejectedRo
 
     Raises `InvalidInput` where the file cannot be read or lacks a column.
     """
-    for line, row in read_csv(path, STOCK_COLUMNS, columns):
-        text = row["quantity"]
-        if not (text.isascii() and text.isdigit()) or int(text) > MAX_QUANTITY:
-            reason = f"quantity {text!r} is not a whole number of units from 0 to {MAX_QUANTITY}"
-            rejected.append(RejectedRow(path.name, line, "invalid_quantity", reason))
-        elif not row["sku"] or not row["node"]:
-            rejected.append(RejectedRow(path.name, line, "missing_value", "sku and node must not be empty"))
+    for row in read_csv(path, "stock", STOCK_COLUMNS, columns):
+        sku, node, text = row["sku"], row["node"], row["quantity"]
+        if row.fault is not None:
+            rejected.append(RejectedRow(path.name, row.line, "unreadable_row", row.fault))
+        elif not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS) or int(text) > MAX_QUANTITY:
+            reason = f"quantity {text[:40]!r} is not a whole number of units from 0 to {MAX_QUANTITY}; correct it"
+            rejected.append(RejectedRow(path.name, row.line, "invalid_quantity", reason))
+        elif not sku or not node:
+            rejected.append(RejectedRow(path.name, row.line, "missing_value", "sku and node must not be empty"))
         elif int(text):
-            yield StockRow(line, row["sku"], row["node"], int(text))
+            yield StockRow(row.line, sku, node, int(text))
 
 
-def read_csv(path: Path, names: tuple[str, ...], columns: Mapping[str, str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line number, our names → text) of a CSV file in UTF-8 with a header; only mapped columns are given.
+@dataclass(frozen=True, slots=True)
+class CsvRow:
+    """One row of a CSV file by our names, where it ends, and what is wrong with its shape, if anything."""
+
+    line: int
+    cells: Mapping[str, str]
+    fault: str | None = None
+
+    def __getitem__(self, name: str) -> str:
+        return self.cells.get(name, "")
+
+
+def read_csv(
+    path: Path, file: str, names: Sequence[str], columns: Mapping[str, str], optional: Sequence[str] = ()
+) -> Iterator[CsvRow]:
+    """Rows of a CSV file in UTF-8 with a header, by our names; `file` is `stock` or `orders`, for the mapping.
 
     A name without a mapping is looked for under itself. Raises `InvalidInput` naming the missing columns.
     """
+    line = 1
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.reader(lines, strict=True)
-            header = next(reader, [])
-            places = {
-                name: header.index(columns.get(name, name)) for name in names if columns.get(name, name) in header
-            }
-            missing = [columns.get(name, name) for name in names if name not in places]
-            if missing:
-                raise InvalidInput(
-                    f"{path} has no column {', '.join(missing)} (it has: {', '.join(header) or 'none'}); "
-                    f"map it, for example with --column {names[0]}={header[0] if header else 'Header'}"
-                )
+            header = [title.strip() for title in next(reader, [])]
+            places = _places(path, header, names, columns_of(file, columns, header), optional)
             for cells in reader:
-                if cells:
+                line = reader.line_num
+                if any(cells):
                     padded = cells + [""] * (len(header) - len(cells))
-                    yield reader.line_num, {name: padded[place].strip() for name, place in places.items()}
+                    row = {name: padded[place].strip() for name, place in places.items()}
+                    yield CsvRow(line, row, _fault(cells, header))
     except OSError as error:
         raise InvalidInput(f"cannot read {path}: {error.strerror}; check the path") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInput(f"{path} is not CSV in UTF-8 ({error}); export it again as CSV UTF-8") from error
+        raise InvalidInput(f"{path} is not CSV in UTF-8 after line {line} ({error}); export it again") from error
 
 
-def read_header(path: Path) -> list[str]:
-    """The column names of a CSV file; `InvalidInput` where it cannot be read."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            return next(csv.reader(lines, strict=True), [])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInput(f"cannot read the header of {path} ({error}); export it again as CSV UTF-8") from error
+def _fault(cells: Sequence[str], header: Sequence[str]) -> str | None:
+    if len(cells) <= len(header):
+        return None
+    return f"the row has {len(cells)} cells, the header {len(header)}; put texts that hold commas in quotation marks"
 
 
-def read_messages(path: Path, rejected: list[RejectedRow]) -> Iterator[InputLine]:
+def _places(
+    path: Path, header: Sequence[str], names: Sequence[str], mapping: Mapping[str, str], optional: Sequence[str]
+) -> dict[str, int]:
+    """Where each of our columns stands."""
+    theirs = {name: mapping.get(name, name) for name in (*names, *optional)}
+    missing = [theirs[name] for name in theirs if theirs[name] not in header and (name in names or name in mapping)]
+    if missing:
+        raise InvalidInput(
+            f"{path} has no column {', '.join(missing)} (it has: {', '.join(header) or 'none'}); "
+            f"map it, for example with --column {names[0]}={header[0] if header else 'Header'}"
+        )
+    twice = [title for title in theirs.values() if header.count(title) > 1]
+    if twice:
+        raise InvalidInput(f"{path} has two columns {twice[0]}; rename one")
+    return {name: header.index(title) for name, title in theirs.items() if title in header}
+
+
+def read_messages(path: Path) -> Iterator[InputLine]:
     """Messages of a JSON-lines file: each line a document, or an envelope {"channel", "headers", "body"} as signed.
 
     A file that is one JSON document (an object over several lines, such as a saved API answer) is one message.
     """
     try:
-        with path.open("rb") as lines:
-            first = lines.readline(MAX_LINE_BYTES + 1)
-            lines.seek(0)
-            if path.suffix != ".jsonl" and _is_whole_document(first):
-                yield InputLine(1, None, {}, lines.read())
+        with path.open("rb") as content:
+            first = content.readline(MAX_LINE_BYTES + 1)
+            content.seek(0)
+            if path.suffix.lower() != ".jsonl" and not _is_json(first):
+                yield InputLine(1, body=content.read(MAX_LINE_BYTES))
                 return
-            for number, line in enumerate(lines, start=1):
+            for number, line in enumerate(_bounded_lines(content), start=1):
                 if line.strip():
-                    message = _message(path, number, line, rejected)
-                    if message is not None:
-                        yield message
+                    yield _message(number, line)
     except OSError as error:
         raise InvalidInput(f"cannot read {path}: {error.strerror}; check the path") from error
 
 
-def _is_whole_document(first: bytes) -> bool:
-    """Whether the first line does not stand for itself as JSON: then the file is one document."""
+def _bounded_lines(content: BinaryIO) -> Iterator[bytes]:
+    """Lines, of which at most a little more than `MAX_LINE_BYTES` are kept; the rest of a longer one is passed over."""
+    while line := content.readline(MAX_LINE_BYTES + 1):
+        rest = line
+        while rest and not rest.endswith(b"\n"):
+            rest = content.readline(MAX_LINE_BYTES)
+        yield line
+
+
+def _is_json(line: bytes) -> bool:
+    """Whether the first line stands for itself as JSON; otherwise the file as a whole is one document."""
     try:
-        json.loads(first)
-    except ValueError:
-        return True
-    return False
+        read_json(line, max_bytes=MAX_LINE_BYTES)
+    except InvalidInput:
+        return False
+    return True
 
 
-def _message(path: Path, number: int, line: bytes, rejected: list[RejectedRow]) -> InputLine | None:
+def _message(number: int, line: bytes) -> InputLine:
     if len(line) > MAX_LINE_BYTES:
-        reason = f"the line has {len(line)} bytes, over {MAX_LINE_BYTES}; split it"
-        rejected.append(RejectedRow(path.name, number, "body_too_large", reason))
-        return None
-    if not line.startswith(b'{"channel"'):
-        return InputLine(number, None, {}, line.strip())
+        return InputLine(number, fault=("body_too_large", f"the line is longer than {MAX_LINE_BYTES} bytes; split it"))
+    line = line.strip()
+    # In a signed body the quotation marks of such keys are escaped.
+    if b'"headers"' not in line or b'"body"' not in line:
+        return InputLine(number, body=line)
     try:
-        envelope = json.loads(line)
-        body, headers, channel = envelope["body"], envelope["headers"], envelope["channel"]
-        good = isinstance(body, str) and isinstance(channel, str) and isinstance(headers, dict)
-        if not good or not all(isinstance(text, str) for text in headers.values()) or len(envelope) != 3:
-            raise ValueError("an envelope has a text channel, a map of text headers and a text body, and no more")
-        return InputLine(number, channel, headers, body.encode())
-    except (ValueError, KeyError, TypeError) as error:
-        rejected.append(RejectedRow(path.name, number, "unreadable_body", f"the line is no envelope: {error}"))
-        return None
+        envelope = read_json(line, max_bytes=MAX_LINE_BYTES)
+    except InvalidInput as error:
+        return InputLine(number, fault=(error.code, f"the line is no envelope: {error}"))
+    if not _is_envelope(envelope):
+        reason = 'the line is no envelope; write {"channel": "…", "headers": {"…": "…"}, "body": "…"} and no more'
+        return InputLine(number, fault=("unreadable_body", reason))
+    return InputLine(number, envelope["channel"], envelope["headers"], envelope["body"].encode())
+
+
+def _is_envelope(found: Any) -> bool:
+    if not isinstance(found, dict) or set(found) != {"channel", "headers", "body"}:
+        return False
+    headers = found["headers"]
+    texts = [found["channel"], found["body"], *(headers.values() if isinstance(headers, dict) else [None])]
+    return all(isinstance(text, str) for text in texts)
 
 
 def fingerprint(path: Path) -> str:

@@ -11,19 +11,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from omo_core.batch.files import InputLine, RejectedRow, read_csv, read_header, read_messages
+from omo_core.batch.files import (
+    ORDER_NEEDED,
+    ORDER_OPTIONAL,
+    CsvRow,
+    InputLine,
+    RejectedRow,
+    read_csv,
+    read_messages,
+)
 from omo_core.channels.native import NativeAdapter
 from omo_core.channels.port import ChannelAdapter, ChannelEvent, EventKind
 from omo_core.exchange import Received, SignedMessage
 from omo_core.hub import OrderHub
 from omo_core.model.errors import InvalidInput, OmoError
 
-CSV_NEEDED: Final = ("external_id", "placed_at", "sku", "quantity")
-CSV_OPTIONAL: Final = (
-    *("channel", "method", "pickup_node", "latitude", "longitude", "unit_price", "currency"),
-    *("recipient", "city", "region", "postal_code", "country"),
-)
 _LIST_OF_ORDERS: Final = re.compile(rb'\s*(\[|\{\s*"orders"\s*:)')
+_PLAIN_NUMBER: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 _ADDRESS: Final = ("recipient", "city", "region", "postal_code", "country")
 
 
@@ -36,6 +40,15 @@ class Message:
     event: ChannelEvent
 
 
+@dataclass(frozen=True, slots=True)
+class CsvRules:
+    """How a CSV of orders is read."""
+
+    columns: Mapping[str, str]
+    currency: str
+    """Of orders that name none."""
+
+
 class Reader:
     """Turns lines of the orders file into messages; what cannot be read goes to `rejected` with its line."""
 
@@ -45,19 +58,19 @@ class Reader:
         path: Path,
         dialect: ChannelAdapter,
         rejected: list[RejectedRow],
-        columns: Mapping[str, str],
+        rules: CsvRules,
     ) -> None:
         self._hub = hub
         self._path = path
         self._dialect = dialect
         self._rejected = rejected
-        self._columns = columns
+        self._rules = rules
 
     def lines(self) -> Iterator[InputLine]:
         """The file's messages, unread, in the order they stand."""
         if self._path.suffix.lower() == ".csv":
             return self._csv_orders()
-        return read_messages(self._path, self._rejected)
+        return read_messages(self._path)
 
     def count(self) -> int:
         """About how many messages there are, for progress only."""
@@ -70,6 +83,8 @@ class Reader:
     def first_instant(self) -> datetime | None:
         """When the first message that can be read happened; None where none can. Nothing is remembered."""
         for line in self.lines():
+            if line.fault is not None:
+                continue
             try:
                 if line.channel is None:
                     return min(self._message(line, event).at for event in read_document(self._dialect, line.body))
@@ -84,7 +99,9 @@ class Reader:
         found: list[Message] = []
         signed: dict[str, list[InputLine]] = defaultdict(list)
         for line in lines:
-            if line.channel is None:
+            if line.fault is not None:
+                self._reject(line, *line.fault)
+            elif line.channel is None:
                 found.extend(self._unsigned(line))
             else:
                 signed[line.channel].append(line)
@@ -138,26 +155,24 @@ class Reader:
 
     def _csv_orders(self) -> Iterator[InputLine]:
         """Rows of one order stand together; each order becomes one native document at its first row's line."""
-        header = read_header(self._path)
-        optional = tuple(name for name in CSV_OPTIONAL if self._columns.get(name, name) in header)
-        rows = read_csv(self._path, (*CSV_NEEDED, *optional), self._columns)
-        order: list[dict[str, str]] = []
-        first = 0
-        for line, row in rows:
+        order: list[CsvRow] = []
+        for row in read_csv(self._path, "orders", ORDER_NEEDED, self._rules.columns, ORDER_OPTIONAL):
             if order and row["external_id"] != order[0]["external_id"]:
-                yield InputLine(first, None, {}, self._native(order))
+                yield self._native(order)
                 order = []
-            if not order:
-                first = line
             order.append(row)
         if order:
-            yield InputLine(first, None, {}, self._native(order))
+            yield self._native(order)
 
-    def _native(self, rows: Sequence[Mapping[str, str]]) -> bytes:
-        head = {name: text for name, text in rows[0].items() if text}
+    def _native(self, rows: Sequence[CsvRow]) -> InputLine:
+        spoilt = next((row for row in rows if row.fault), None)
+        if spoilt is not None and spoilt.fault:
+            return InputLine(spoilt.line, fault=("unreadable_row", f"{spoilt.fault}; its order was not used"))
+        head = {name: text for name, text in rows[0].cells.items() if text}
         address: dict[str, Any] = {name: head[name] for name in _ADDRESS if name in head}
-        if "latitude" in head and "longitude" in head:
-            address |= {"latitude": _number(head["latitude"]), "longitude": _number(head["longitude"])}
+        for name in ("latitude", "longitude"):
+            if name in head:
+                address[name] = _number(head[name])
         delivery: dict[str, Any] = {name: head[name] for name in ("method", "pickup_node") if name in head}
         if address:
             delivery["address"] = address
@@ -166,7 +181,7 @@ class Reader:
                 "line": str(number),
                 "sku": row["sku"],
                 "quantity": _number(row["quantity"]),
-                **({"unit_price": row["unit_price"]} if row.get("unit_price") else {}),
+                **({"unit_price": row["unit_price"]} if row["unit_price"] else {}),
             }
             for number, row in enumerate(rows, start=1)
         ]
@@ -176,11 +191,11 @@ class Reader:
             "channel": head.get("channel", "csv"),
             "external_id": rows[0]["external_id"],
             "placed_at": rows[0]["placed_at"],
-            "currency": head.get("currency", self._hub.network.current().currency),
+            "currency": head.get("currency", self._rules.currency),
             "delivery": delivery,
             "lines": lines,
         }
-        return json.dumps(document).encode()
+        return InputLine(rows[0].line, body=json.dumps(document).encode())
 
 
 def read_document(dialect: ChannelAdapter, body: bytes) -> list[ChannelEvent]:
@@ -204,9 +219,7 @@ def read_document(dialect: ChannelAdapter, body: bytes) -> list[ChannelEvent]:
 
 
 def _number(text: str) -> int | float | str:
-    """A JSON number where the text is one; anything else is left for the reader of the document to refuse."""
-    try:
-        number = json.loads(text)
-    except ValueError:
+    """A JSON number where the text is a plain one; anything else is left for the reader of the document to refuse."""
+    if not _PLAIN_NUMBER.fullmatch(text):
         return text
-    return number if isinstance(number, int | float) and not isinstance(number, bool) else text
+    return float(text) if "." in text else int(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,9 +13,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final, TypeVar
 
+from omo_core.batch.bookmark import Bookmark, first_rejects
 from omo_core.batch.files import InputLine, RejectedRow, StockRow, fingerprint, read_stock
 from omo_core.batch.nodes import SimulatedNodes
-from omo_core.batch.reading import Message, Reader
+from omo_core.batch.reading import CsvRules, Message, Reader
 from omo_core.channels.native import NativeAdapter
 from omo_core.channels.port import ChannelAdapter, EventKind
 from omo_core.hub import OrderHub
@@ -24,7 +26,6 @@ from omo_core.model.fulfilment import FulfilmentOrder
 from omo_core.model.stock import Demand, Receive
 from omo_core.orders import CancelOrder
 from omo_core.storage.clock import ManualClock
-from omo_core.storage.settings import get_setting, put_setting
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -46,6 +47,8 @@ class RunFiles:
     stock: Path
     orders: Path
     columns: Mapping[str, str] = field(default_factory=dict)
+    channels: Path | None = None
+    """A JSON file: channel name → {"adapter": name, "config": {…}}, with the secrets that signed the envelopes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,34 +96,45 @@ class Run:
         self.network = read_network_file(files.network)
         self.stock_rows: list[StockRow] = []
         self._in_hand: set[str] = set()
-        self._name = f"run/{fingerprint(files.orders)}"
+        self._bookmark = Bookmark(hub, self._name())
 
     def execute(self) -> RunLog:
         """Load, flow, finish; returns what happened. Raises `InvalidInput` where a file as a whole cannot be used."""
-        reader = Reader(self.hub, self.files.orders, self.options.dialect, self.log.rejected, self.files.columns)
+        rules = CsvRules(self.files.columns, self.network.currency)
+        reader = Reader(self.hub, self.files.orders, self.options.dialect, self.log.rejected, rules)
         self._start_clock(reader)
         self._stage("network", self._load_network)
         self._stage("stock", self._load_stock)
         kinds = {node.node: node.kind for node in self.network.nodes}
         nodes = SimulatedNodes(kinds, reject_share=self.options.reject_share, seed=self.options.seed)
-        done = self.log.resumed_after = self._finished()
+        done = self._go_on()
         total = reader.count()
         for window in _windows(reader.lines(), self.options.window, skip=done):
+            rejected = len(self.log.rejected)
             self._window(reader, window, nodes)
             done += len(window)
-            self._remember(done)
+            self._bookmark.move(done, self.clock.now(), self._in_hand, self.log.rejected[rejected:])
             self._tell("flow", done, total)
         while self._answer_offers(nodes) or self._in_hand:
             pass
         return self.log
 
     def _start_clock(self, reader: Reader) -> None:
-        """The day begins with its first message; reading it must not leave rejected rows behind twice."""
-        before = len(self.log.rejected)
+        """The day begins with its first message."""
         first = reader.first_instant()
-        del self.log.rejected[before:]
         if first is not None:
             self.clock.set(first)
+
+    def _go_on(self) -> int:
+        """Take up the clock, the nodes' offers and the rejected rows where an earlier run left them."""
+        place, rejected = self._bookmark.open()
+        self.log.rejected += rejected
+        if place is None:
+            return 0
+        self.clock.set(place.now)
+        self._in_hand = set(place.in_hand)
+        self.log.resumed_after = place.messages
+        return place.messages
 
     def _load_network(self) -> None:
         self.hub.network.load(self.network)
@@ -129,16 +143,25 @@ class Run:
     def _load_stock(self) -> None:
         """Receive the stock list in commands of many rows; a row of an unknown item or node is rejected alone."""
         known = ({item.sku for item in self.network.items}, {node.node for node in self.network.nodes})
-        rows = read_stock(self.files.stock, self.files.columns, self.log.rejected)
+        rows = list(read_stock(self.files.stock, self.files.columns, self.log.rejected))
         self.stock_rows = [row for row in rows if self._row_is_known(row, known)]
-        stem = fingerprint(self.files.stock)
-        for start in range(0, len(self.stock_rows), RECEIPT_LINES):
-            part = self.stock_rows[start : start + RECEIPT_LINES]
-            lines = tuple(Demand(sku=row.sku, node=row.node, quantity=row.quantity) for row in part)
-            self.hub.stock.apply(Receive(key=f"stock/{stem}/{start}", scope="batch", lines=lines))
-            self._tell("stock", start + len(part), len(self.stock_rows))
+        usable = {row.line for row in self.stock_rows}
+        stem = f"stock/{fingerprint(self.files.stock)}"
+        missed = first_rejects(self.hub, stem, [row.line for row in rows if row.line not in usable])
+        self._receive(stem, [row for row in rows if row.line not in missed])
+        # A network that has grown since knows more of the same list: only what was passed over then comes in now.
+        for row in self.stock_rows:
+            if row.line in missed:
+                self.hub.stock.apply(Receive(key=f"{stem}/line/{row.line}", scope="batch", lines=(_demand(row),)))
         self.log.counts["stock_rows"] = len(self.stock_rows)
         self.log.counts["stock_units"] = sum(row.quantity for row in self.stock_rows)
+
+    def _receive(self, stem: str, rows: Sequence[StockRow]) -> None:
+        for start in range(0, len(rows), RECEIPT_LINES):
+            part = rows[start : start + RECEIPT_LINES]
+            lines = tuple(_demand(row) for row in part)
+            self.hub.stock.apply(Receive(key=f"{stem}/{start}", scope="batch", lines=lines))
+            self._tell("stock", start + len(part), len(rows))
 
     def _row_is_known(self, row: StockRow, known: tuple[set[str], set[str]]) -> bool:
         for what, one, ids in (("sku", row.sku, known[0]), ("node", row.node, known[1])):
@@ -173,7 +196,10 @@ class Run:
         placing = [one for one in messages if one.event.order is not None]
         orders = [one.event.order for one in placing if one.event.order is not None]
         for one, placed in self._each(placing, orders, self.hub.orders.place_many):
-            if placed.refusals:
+            if placed.refusals and placed.refusals[0].code == "stale_version":
+                # Deliveries overtake each other; a newer version is there already, which is no fault of the row.
+                self.log.counts["overtaken"] += 1
+            elif placed.refusals:
                 self._reject(one, placed.refusals[0].code, placed.refusals[0].sentence)
             else:
                 self.log.counts["orders"] += 1
@@ -237,12 +263,20 @@ class Run:
         finally:
             self.log.seconds[name] += perf_counter() - start
 
-    def _finished(self) -> int:
-        stored = self.hub.run(lambda tx: get_setting(tx, self._name))
-        return int(json.loads(stored)["messages"]) if stored else 0
+    def _name(self) -> str:
+        """Who corrects the network or how the orders are read has their rejected rows looked at again."""
+        dialect = self.options.dialect
+        read_with = [path for path in (self.files.network, self.files.channels) if path is not None]
+        parts = [
+            *(fingerprint(path) for path in (self.files.orders, *read_with)),
+            f"{type(dialect).__qualname__} {dialect.channel}",
+            *(f"{ours}={theirs}" for ours, theirs in sorted(self.files.columns.items())),
+        ]
+        return f"run/{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
 
-    def _remember(self, messages: int) -> None:
-        self.hub.run(lambda tx: put_setting(tx, self._name, json.dumps({"messages": messages})))
+
+def _demand(row: StockRow) -> Demand:
+    return Demand(sku=row.sku, node=row.node, quantity=row.quantity)
 
 
 def _holds_something(message: Message) -> bool:

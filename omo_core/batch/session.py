@@ -35,8 +35,6 @@ class SessionSettings:
     database: str
     out: Path
     pool: str = "default"
-    channels: Path | None = None
-    """A JSON file: channel name → {"adapter": name, "config": {…}}, with the secrets that signed the envelopes."""
     wording: Wording = field(default_factory=Wording)
 
 
@@ -59,7 +57,7 @@ def run_session(
     tell = progress or (lambda *_: None)
     settings.out.mkdir(parents=True, exist_ok=True)
     clock = ManualClock(EPOCH)
-    adapters = read_channels(settings.channels)
+    adapters = read_channels(files.channels)
     with OrderHub.open(settings.database, pool=settings.pool, clock=clock, channels=adapters) as hub:
         run = Run(hub, clock, files, options, progress)
         log = run.execute()

@@ -59,11 +59,12 @@ def run(
     from omo_core.batch.session import SessionSettings, read_channels
     from omo_core.channels.registry import adapter
 
-    files = RunFiles(network=network, stock=stock, orders=orders, columns=read_columns(column or []))
+    columns = read_columns(column or [])
+    files = RunFiles(network=network, stock=stock, orders=orders, columns=columns, channels=channels)
     configured = read_channels(channels)
     dialect = configured[channel] if channel in configured else adapter(channel)
     options = RunOptions(dialect=dialect, reject_share=reject_share, seed=seed)
-    settings = SessionSettings(database=database, out=out, pool=pool, channels=channels)
+    settings = SessionSettings(database=database, out=out, pool=pool)
     return _session(files, options, settings, as_json=json)
 
 
@@ -109,10 +110,8 @@ def demo(
         preparation=preparation_counts(counts),
         attribution=ATTRIBUTION,
     )
-    settings = SessionSettings(
-        database=database or f"sqlite:///{out / 'pool.db'}", out=out, channels=made.channels, wording=wording
-    )
-    files = RunFiles(network=made.network, stock=made.stock, orders=made.orders)
+    settings = SessionSettings(database=database or f"sqlite:///{out / 'pool.db'}", out=out, wording=wording)
+    files = RunFiles(network=made.network, stock=made.stock, orders=made.orders, channels=made.channels)
     return _session(files, RunOptions(reject_share=reject_share, seed=seed), settings, as_json=json, fresh=not database)
 
 

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from omo_core.batch.run import RunOptions
+from tests.batch.shop import Shop, busy_day, decisions, network, order
+
+OPTIONS = RunOptions(window=7, step_s=600, reject_share=0.3, seed=4)
+
+
+class Stop:
+    """Presses Ctrl-C when so many windows are through."""
+
+    def __init__(self, windows: int) -> None:
+        self._left = windows
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage == "flow":
+            self._left -= 1
+            if not self._left:
+                raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    shop = Shop(tmp_path_factory.mktemp("undisturbed"))
+    shop.write_orders(spoilt_day())
+    shop.run(options=OPTIONS)
+    return shop
+
+
+def spoilt_day() -> list[dict[str, object] | str]:
+    """A day with a row in each of several windows that cannot be used, and an order that is changed later."""
+    day: list[dict[str, object] | str] = [*busy_day()]
+    for place in (2, 20, 44):
+        day.insert(place, order(f"spoilt {place}", quantity=0))
+    changed = order(24, quantity=3)
+    day.insert(26, changed | {"source_version": 2**62})
+    day.insert(40, '{"headers": 1, "body": 2}')
+    return day
+
+
+@pytest.mark.parametrize("windows", [1, 4, 9])
+def test_an_interrupted_run_ends_as_one_that_was_not(windows: int, undisturbed: Shop, shop: Shop) -> None:
+    shop.write_orders(spoilt_day())
+    with pytest.raises(KeyboardInterrupt):
+        shop.run(options=OPTIONS, progress=Stop(windows))
+    resumed = shop.run(options=OPTIONS)
+    assert resumed.log.resumed_after == min(windows * 7, 65)
+    assert decisions(shop.database) == decisions(undisturbed.database)
+    for name in ("summary.json", "rejected.csv"):
+        assert (shop.folder / "out" / name).read_bytes() == (undisturbed.folder / "out" / name).read_bytes()
+
+
+def test_something_was_there_to_be_disturbed(undisturbed: Shop) -> None:
+    made = decisions(undisturbed.database)
+    states = {row[6] for row in made["served"]}
+    assert {"rejected", "shipped", "collected"} <= states
+    assert [line for _, line, _ in undisturbed.rejected()] == [3, 21, 41, 47]
+
+
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_a_window_cut_in_the_middle_is_done_again_once(
+    call: int, undisturbed: Shop, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C right after a commit: the goods are held, and the bookmark does not know it yet."""
+    from omo_core.hub.desks import FulfilmentDesk, OrdersDesk
+
+    shop.write_orders(spoilt_day())
+    desk, verb = ((OrdersDesk, "place_many"), (FulfilmentDesk, "apply_many"), (FulfilmentDesk, "apply_many"))[call - 1]
+    really, calls = getattr(desk, verb), iter(range(1, 1_000))
+
+    def cut(*args: object, **more: object) -> object:
+        answer = really(*args, **more)
+        if next(calls) == call + 3:
+            raise KeyboardInterrupt
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk, verb, cut)
+        with pytest.raises(KeyboardInterrupt):
+            shop.run(options=OPTIONS)
+    shop.run(options=OPTIONS)
+    assert decisions(shop.database) == decisions(undisturbed.database)
+    assert shop.rejected() == undisturbed.rejected()
+
+
+def test_the_third_run_does_nothing(undisturbed: Shop, shop: Shop) -> None:
+    shop.write_orders(spoilt_day())
+    shop.run(options=OPTIONS)
+    before = decisions(shop.database)
+    summary = (shop.folder / "out" / "summary.json").read_bytes()
+    again = shop.run(options=OPTIONS)
+    assert again.log.counts["messages"] == again.log.counts["orders"] == 0
+    assert again.log.resumed_after == 65
+    assert decisions(shop.database) == before
+    assert (shop.folder / "out" / "summary.json").read_bytes() == summary
+
+
+def test_what_the_network_did_not_know_comes_in_once_it_does(shop: Shop) -> None:
+    shop.write_network(network(skus=["MUG"]))
+    shop.write_orders([order(1), order(2, sku="CUP")])
+    shop.run()
+    assert shop.rejected() == [
+        ("stock.csv", 5, "unknown_sku"),
+        ("stock.csv", 6, "unknown_sku"),
+        ("orders.jsonl", 2, "unknown_sku"),
+    ]
+    shop.write_network(network())
+    outcome = shop.run()
+    assert shop.rejected() == []
+    assert outcome.summary.totals.orders == 2
+    once = Shop(_fresh(shop.folder / "once"))
+    once.write_orders([order(1), order(2, sku="CUP")])
+    once.run()
+    assert decisions(shop.database)["levels"] == decisions(once.database)["levels"]
+
+
+def test_a_corrected_column_mapping_reads_the_same_file_again(shop: Shop) -> None:
+    shop.orders = "orders.csv"
+    rows = [("A1", "2026-03-02T09:00:00Z", "MUG", "Tasse", 1)]
+    shop.write_csv("orders.csv", rows, ("external_id", "placed_at", "sku", "title", "quantity"))
+    shop.columns = {"orders.sku": "title"}
+    shop.run()
+    assert shop.rejected() == [("orders.csv", 2, "unknown_sku")]
+    shop.columns = {}
+    assert shop.run().summary.totals.orders == 1
+    assert shop.rejected() == []
+
+
+def _fresh(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
