@@ -23,6 +23,7 @@ from omo_core.hub import OrderHub
 from omo_core.hub.desks import read_network_file
 from omo_core.model.errors import DuplicateKeyMismatch, InvalidInput
 from omo_core.model.fulfilment import FulfilmentOrder
+from omo_core.model.refusals import Refusal
 from omo_core.model.stock import Demand, Receive
 from omo_core.orders import CancelOrder
 from omo_core.storage.clock import ManualClock
@@ -94,6 +95,8 @@ class Run:
         self._progress = progress
         self.log = RunLog()
         self.network = read_network_file(files.network)
+        self._skus = {item.sku for item in self.network.items}
+        self._nodes = {node.node for node in self.network.nodes}
         self.stock_rows: list[StockRow] = []
         self._in_hand: set[str] = set()
         self._bookmark = Bookmark(hub, self._name())
@@ -110,10 +113,11 @@ class Run:
         done = self._go_on()
         total = reader.count()
         for window in _windows(reader.lines(), self.options.window, skip=done):
-            rejected = len(self.log.rejected)
+            before = len(self.log.rejected)
             self._window(reader, window, nodes)
             done += len(window)
-            self._bookmark.move(done, self.clock.now(), self._in_hand, self.log.rejected[rejected:])
+            rejected = self.log.rejected[before:] = sorted(self.log.rejected[before:], key=lambda row: row.line)
+            self._bookmark.move(done, self.clock.now(), self._in_hand, rejected)
             self._tell("flow", done, total)
         while self._answer_offers(nodes) or self._in_hand:
             pass
@@ -142,9 +146,8 @@ class Run:
 
     def _load_stock(self) -> None:
         """Receive the stock list in commands of many rows; a row of an unknown item or node is rejected alone."""
-        known = ({item.sku for item in self.network.items}, {node.node for node in self.network.nodes})
         rows = list(read_stock(self.files.stock, self.files.columns, self.log.rejected))
-        self.stock_rows = [row for row in rows if self._row_is_known(row, known)]
+        self.stock_rows = [row for row in rows if self._row_is_known(row)]
         usable = {row.line for row in self.stock_rows}
         stem = f"stock/{fingerprint(self.files.stock)}"
         missed = first_rejects(self.hub, stem, [row.line for row in rows if row.line not in usable])
@@ -163,13 +166,21 @@ class Run:
             self.hub.stock.apply(Receive(key=f"{stem}/{start}", scope="batch", lines=lines))
             self._tell("stock", start + len(part), len(rows))
 
-    def _row_is_known(self, row: StockRow, known: tuple[set[str], set[str]]) -> bool:
-        for what, one, ids in (("sku", row.sku, known[0]), ("node", row.node, known[1])):
-            if one not in ids:
-                reason = f"the {what} {one!r} is not in the network document; add it there"
-                self.log.rejected.append(RejectedRow(self.files.stock.name, row.line, f"unknown_{what}", reason))
-                return False
-        return True
+    def _row_is_known(self, row: StockRow) -> bool:
+        unknown = self._unknown(row.node, [row.sku])
+        if unknown is not None:
+            self.log.rejected.append(RejectedRow(self.files.stock.name, row.line, unknown.code, unknown.sentence))
+        return unknown is None
+
+    def _unknown(self, node: str, skus: Iterable[str]) -> Refusal | None:
+        """Why the network document cannot place these goods.
+
+        Asked before the pool is: it would remember its refusal with the key, and keep to it when the network has grown.
+        """
+        unknown = [Refusal.of("unknown_sku", sku=sku) for sku in skus if sku not in self._skus]
+        if node not in self._nodes:
+            unknown.append(Refusal.of("unknown_node", node=node))
+        return unknown[0] if unknown else None
 
     def _window(self, reader: Reader, lines: Sequence[InputLine], nodes: SimulatedNodes) -> None:
         """One step of the simulated day."""
@@ -182,7 +193,7 @@ class Run:
         self._answer_offers(nodes)
 
     def _sell(self, messages: Iterable[Message]) -> None:
-        sales = [one for one in messages if one.event.counter_sale is not None]
+        sales = [one for one in messages if one.event.counter_sale is not None and self._is_known(one)]
         commands = [one.event.counter_sale.command() for one in sales if one.event.counter_sale is not None]
         for one, answer in self._each(sales, commands, self.hub.stock.apply_many):
             if answer.refusals:
@@ -191,6 +202,13 @@ class Run:
             self.log.counts["counter_sales"] += 1
             self.log.counts["displaced_units"] += sum(lost.quantity for lost in answer.displaced)
             self.log.counts["off_book_lines"] += len(answer.shortages)
+
+    def _is_known(self, message: Message) -> bool:
+        sold = message.event.counter_sale
+        unknown = self._unknown(sold.node, [line.sku for line in sold.lines]) if sold else None
+        if unknown is not None:
+            self._reject(message, unknown.code, unknown.sentence)
+        return unknown is None
 
     def _place(self, messages: Sequence[Message]) -> None:
         placing = [one for one in messages if one.event.order is not None]

@@ -102,7 +102,7 @@ class OrderLine(Value):
 
     line: Identifier
     """The channel's id of the line, unique in its order."""
-    sku: Sku | None
+    sku: Sku | None = None
     """None where the channel sells something we have no item for; such a line is never sourced."""
     quantity: Quantity
     current_quantity: Count

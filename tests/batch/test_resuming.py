@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from omo_core.batch.run import RunOptions
-from tests.batch.shop import Shop, busy_day, decisions, network, order
+from tests.batch.shop import Shop, busy_day, decisions, network, order, sale
 
 OPTIONS = RunOptions(window=7, step_s=600, reject_share=0.3, seed=4)
 
@@ -101,19 +101,21 @@ def test_the_third_run_does_nothing(undisturbed: Shop, shop: Shop) -> None:
 
 def test_what_the_network_did_not_know_comes_in_once_it_does(shop: Shop) -> None:
     shop.write_network(network(skus=["MUG"]))
-    shop.write_orders([order(1), order(2, sku="CUP")])
+    day = [order(1), order(2, sku="CUP"), sale(3, sku="CUP")]
+    shop.write_orders(day)
     shop.run()
     assert shop.rejected() == [
         ("stock.csv", 5, "unknown_sku"),
         ("stock.csv", 6, "unknown_sku"),
         ("orders.jsonl", 2, "unknown_sku"),
+        ("orders.jsonl", 3, "unknown_sku"),
     ]
     shop.write_network(network())
     outcome = shop.run()
     assert shop.rejected() == []
     assert outcome.summary.totals.orders == 2
     once = Shop(_fresh(shop.folder / "once"))
-    once.write_orders([order(1), order(2, sku="CUP")])
+    once.write_orders(day)
     once.run()
     assert decisions(shop.database)["levels"] == decisions(once.database)["levels"]
 
