@@ -103,8 +103,9 @@ def tiles(summary: RunSummary) -> list[Tile]:
         Tile(n(totals.splits), "splits", f"{wording.percent(_one_node(summary), served)} of orders from one node"),
     ]
     if summary.cost_by_term and served:
-        each = wording.money(round(summary.cost_minor / served), summary.currency)
-        found.append(Tile(each, "cost per order", f"{wording.money(summary.cost_minor, summary.currency)} in all"))
+        each = wording.money(round(summary.served_cost_minor / served), summary.currency)
+        in_all = wording.money(summary.served_cost_minor, summary.currency)
+        found.append(Tile(each, "cost per order served", f"{in_all} in all, before the price of units not served"))
     found.append(Tile(n(totals.resourced), "rejects re-sourced", f"of {n(totals.rejected)} rejected by nodes"))
     if totals.counter_sales:
         found.append(

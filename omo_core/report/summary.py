@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,10 @@ from omo_core.model.values import Count, Currency, GeoPoint, Identifier, Minor, 
 
 Tally = Annotated[int, Field(ge=0, le=10**15)]
 """How many of something over a whole run."""
+
+
+UNSERVED: Final = "unserved"
+"""Name of the cost term that prices units no node can serve."""
 
 
 class Share(Value):
@@ -206,8 +210,13 @@ class RunSummary(Value):
 
     @property
     def cost_minor(self) -> int:
-        """The whole sourcing cost."""
+        """The whole sourcing cost, with the price that the policy puts on units not served."""
         return sum(term.minor for term in self.cost_by_term)
+
+    @property
+    def served_cost_minor(self) -> int:
+        """What serving costs: every term but the price of units not served, which nobody pays."""
+        return sum(term.minor for term in self.cost_by_term if term.term != UNSERVED)
 
 
 class Stage(Value):

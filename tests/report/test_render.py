@@ -203,9 +203,15 @@ def test_without_the_extra_the_error_says_what_to_install(
         page(read(summary))
 
 
+def test_the_price_of_units_not_served_is_no_cost_of_serving(summary: dict[str, Any]) -> None:
+    summary["cost_by_term"].append({"term": "unserved", "minor": 9_999_999})
+    found = {tile.label: tile for tile in tiles(read(summary))}
+    assert found["cost per order served"].value == "136.67 USD"
+
+
 def test_cost_per_order_counts_orders_that_were_served(summary: dict[str, Any]) -> None:
     found = {tile.label: tile for tile in tiles(read(summary))}
-    assert found["cost per order"].value == "136.67 USD"
+    assert found["cost per order served"].value == "136.67 USD"
     assert found["splits"].note == "66.7 % of orders from one node"
     assert found["rejects re-sourced"].note == "of 2 rejected by nodes"
     assert found["invariants hold"].value == "1"
