@@ -67,37 +67,49 @@ def choose_candidates(
     holder was left out; the first counts all usable entries.
     """
     orders, nodes = chosen.shape
-    score, held = np.empty(nodes, np.int64), np.zeros(nodes, np.uint8)
+    score, covered, touched = np.empty(nodes, np.int64), np.empty(nodes, np.int64), np.empty(nodes, np.int64)
     whole = np.ones(orders, np.uint8)
     entries = 0
     for order in range(orders):
-        held[:] = 0
-        score[:] = fixed[order]
         found = 0
+        covered[:] = 0
         for line in range(line_ptr[order], line_ptr[order + 1]):
             for cell in range(holder_ptr[sku[line]], holder_ptr[sku[line] + 1]):
-                node = holder_node[cell]
-                if usable[order, node] and available[cell] > 0:
-                    found += 1 - held[node]
-                    held[node] = 1
-                    entries += 1
-                    score[node] += unit[order, node] * min(quantity[line], available[cell])
-                    if available[cell] >= quantity[line]:
-                        score[node] -= benefit
-        if found <= limits[order]:
-            chosen[order] = held
-            continue
-        touched = np.nonzero(held)[0]
-        ranked = touched[np.argsort(score[touched], kind="mergesort")]
-        chosen[order, ranked[: limits[order]]] = 1
-        for node in touched:
-            if always[order, node]:
-                chosen[order, node] = 1
-        _keep_cheapest_holders(
-            order, line_ptr, sku, quantity, holder_ptr, holder_node, available, fixed, unit, usable, chosen
-        )
-        whole[order] = np.sum(chosen[order]) == found
+                node, units = holder_node[cell], available[cell]
+                if usable[order, node] and units > 0:
+                    if covered[node] == 0:
+                        score[node], touched[found] = fixed[order, node], node
+                        found += 1
+                    covered[node] += 1
+                    score[node] += unit[order, node] * min(quantity[line], units)
+                    score[node] -= benefit if units >= quantity[line] else 0
+        for i in range(found):
+            entries += covered[touched[i]]
+            chosen[order, touched[i]] = found <= limits[order] or always[order, touched[i]]
+        if found > limits[order]:
+            _keep_best_scores(score, touched, found, limits[order], chosen[order])
+            _keep_cheapest_holders(
+                order, line_ptr, sku, quantity, holder_ptr, holder_node, available, fixed, unit, usable, chosen
+            )
+        for i in range(found):
+            whole[order] &= chosen[order, touched[i]]
     return entries, whole
+
+
+@kernel
+def _keep_best_scores(score: Array, touched: Array, found: int, limit: int, kept: Array) -> None:
+    """Mark in `kept` the `limit` lowest scores among the first `found` touched nodes, ties by node."""
+    last = -1
+    for _ in range(limit):
+        best = -1
+        for i in range(found):
+            node = touched[i]
+            if last >= 0 and (score[node] < score[last] or (score[node] == score[last] and node <= last)):
+                continue
+            if best < 0 or score[node] < score[best] or (score[node] == score[best] and node < best):
+                best = node
+        kept[best] = 1
+        last = best
 
 
 @kernel
@@ -116,19 +128,20 @@ def _keep_cheapest_holders(
 ) -> None:
     """Keep for each line its cheapest holders, until `HOLDERS` times the units wanted are in reach."""
     for line in range(line_ptr[order], line_ptr[order + 1]):
-        first, stop = holder_ptr[sku[line]], holder_ptr[sku[line] + 1]
-        price = np.empty(stop - first, np.int64)
-        for cell in range(first, stop):
-            node = holder_node[cell]
-            price[cell - first] = fixed[order, node] + unit[order, node] * quantity[line]
-        reach = 0
-        for i in np.argsort(price, kind="mergesort"):
-            node = holder_node[first + i]
-            if usable[order, node] and available[first + i] > 0:
-                chosen[order, node] = 1
-                reach += min(available[first + i], quantity[line])
-                if reach >= HOLDERS * quantity[line]:
-                    break
+        reach, last, last_price = 0, -1, -1
+        while reach < HOLDERS * quantity[line]:
+            best, best_price = -1, 0
+            for cell in range(holder_ptr[sku[line]], holder_ptr[sku[line] + 1]):
+                node = holder_node[cell]
+                price = fixed[order, node] + unit[order, node] * quantity[line]
+                after_last = price > last_price or (price == last_price and cell > last)
+                if usable[order, node] and available[cell] > 0 and after_last and (best < 0 or price < best_price):
+                    best, best_price = cell, price
+            if best < 0:
+                break
+            chosen[order, holder_node[best]] = 1
+            reach += min(available[best], quantity[line])
+            last, last_price = best, best_price
 
 
 @kernel
@@ -175,13 +188,19 @@ def list_entries(
             for at in range(holder_ptr[sku[line]], holder_ptr[sku[line] + 1]):
                 if chosen[order, holder_node[at]] and available[at] > 0:
                     size[holder_node[at]] += 1
-        touched = np.nonzero(size)[0]
-        for i in touched[np.argsort(fixed[order][touched], kind="mergesort")]:
-            node[candidates], entry_count[candidates] = i, size[i]
-            place[i] = entries
-            entries += size[i]
-            candidates += 1
-        candidate_count[order] = touched.size
+        first_candidate = candidates
+        for i in range(nodes):
+            if size[i] > 0:
+                at = candidates
+                while at > first_candidate and fixed[order, node[at - 1]] > fixed[order, i]:
+                    node[at] = node[at - 1]
+                    at -= 1
+                node[at] = i
+                candidates += 1
+        for at in range(first_candidate, candidates):
+            entry_count[at], place[node[at]] = size[node[at]], entries
+            entries += size[node[at]]
+        candidate_count[order] = candidates - first_candidate
         for line in range(first, stop):
             for at in range(holder_ptr[sku[line]], holder_ptr[sku[line] + 1]):
                 i = holder_node[at]

@@ -56,7 +56,7 @@ def run_in_turn(problem: AllocationProblem) -> tuple[NDArray[np.int32], list[str
 def _orders_to_widen(problem: AllocationProblem, taken: NDArray[np.int32]) -> Flags:
     """Orders left short of a SKU that has units left somewhere, while not all nodes are their candidates."""
     missing, left = what_is_left(problem, taken)
-    left_of_sku = np.add.reduceat(np.append(left, 0), problem.stock.holder_ptr[:-1]) if left.size else left
+    left_of_sku = np.add.reduceat(np.append(left, 0), problem.stock.holder_ptr[:-1])
     left_of_sku = np.where(np.diff(problem.stock.holder_ptr) > 0, left_of_sku, 0)
     short = np.flatnonzero((missing > 0) & (left_of_sku[problem.columns.sku] > 0))
     widened = np.zeros(problem.orders, dtype=np.bool_)
