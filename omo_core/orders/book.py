@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from omo_core.model.errors import InvariantViolation
 from omo_core.model.fulfilment import FulfilmentLine, FulfilmentState, OrderState
+from omo_core.model.orders import Order
 from omo_core.orders.entries import FulfilmentEntry, LineEntry, OrderEntry
 from omo_core.orders.states import check_order_change
 from omo_core.storage import tables
@@ -21,7 +22,6 @@ _ORDER_COLUMNS = (
     "state",
     "version",
     "attempt",
-    "document",
 )
 _LINE_COLUMNS = ("order_id", "line", "position", "sku", "ordered", "wanted", "issued", "short")
 _FULFILMENT_COLUMNS = (
@@ -98,15 +98,8 @@ class OrderBook:
         rows = self.tx.select(tables.fulfilment, _FULFILMENT_COLUMNS, ("order_id",), keys)
         parents: dict[str, FulfilmentEntry] = {}
         for row in sorted(rows, key=lambda one: (one.attempt, one.fulfilment)):
-            values = {name: getattr(row, name) for name in _FULFILMENT_COLUMNS if name not in ("order_id", "state")}
-            entry = FulfilmentEntry(**values, state=FulfilmentState(row.state), stored=True)
-            parents[entry.fulfilment] = fresh[row.order_id].fulfilments[entry.fulfilment] = entry
-        columns = ("fulfilment", "hold", "line", "sku", "quantity")
-        children = self.tx.select(tables.fulfilment_line, columns, ("fulfilment",), [(one,) for one in sorted(parents)])
-        for row in sorted(children, key=lambda one: one.hold):
-            parents[row.fulfilment].lines.append(
-                FulfilmentLine.model_construct(line=row.line, sku=row.sku, quantity=row.quantity, hold=row.hold)
-            )
+            parents[row.fulfilment] = fresh[row.order_id].fulfilments[row.fulfilment] = fulfilment_entry(row)
+        read_lines(self.tx, parents)
 
     def save(self) -> None:
         """Write every touched order with its lines and fulfilment orders, and publish what changed."""
@@ -119,47 +112,30 @@ class OrderBook:
         self._save_fulfilments(touched)
         self._publish(touched)
         for entry in touched:
-            entry.touched = False
+            entry.touched = entry.kept = False
             entry.stored_version, entry.stored_state = entry.version, entry.state
             entry.stored_lines = {name: line.stored() for name, line in entry.lines.items()}
             for fulfilment in entry.fulfilments.values():
                 fulfilment.changed, fulfilment.stored = False, True
 
     def _save_orders(self, touched: list[OrderEntry]) -> None:
-        rows = [
-            {
-                **{name: getattr(entry, name) for name in _ORDER_COLUMNS},
-                "state": entry.state.value,
-                "created_at_us": self.tx.now_us,
-                "updated_at_us": self.tx.now_us,
-                "stored_version": entry.stored_version,
-            }
-            for entry in touched
-        ]
-        fresh = [
-            {name: row[name] for name in row if name != "stored_version"} for row in rows if not row["stored_version"]
-        ]
-        if fresh:
-            self.tx.insert(tables.order, fresh)
-        moved = [row for row in rows if row["stored_version"]]
-        if moved:
-            changes = (
-                "source_version",
-                "source_sha256",
-                "state",
-                "version",
-                "attempt",
-                "document",
-                "updated_at_us",
-            )
-            matched = self.tx.update(
-                tables.order,
-                keys=("order_id",),
-                changes=changes,
-                rows=[{name: row[name] for name in ("order_id", *changes)} for row in moved],
-            )
-            if matched != len(moved):
-                raise InvariantViolation("a locked order vanished before it was saved; run `omo audit`")
+        fresh = [entry for entry in touched if not entry.stored_version]
+        moved = [entry for entry in touched if entry.stored_version]
+        documents = [entry for entry in moved if entry.kept]
+        self.tx.insert(
+            tables.order,
+            [{**self._row(entry), "document": _document(entry), "created_at_us": self.tx.now_us} for entry in fresh],
+        )
+        changes = ("source_version", "source_sha256", "state", "version", "attempt", "updated_at_us")
+        rows = [{name: self._row(entry)[name] for name in ("order_id", *changes)} for entry in moved]
+        if self.tx.update(tables.order, rows, keys=("order_id",), changes=changes) != len(moved):
+            raise InvariantViolation("a locked order vanished before it was saved; run `omo audit`")
+        rows = [{"order_id": entry.order_id, "document": _document(entry)} for entry in documents]
+        self.tx.update(tables.order, rows, keys=("order_id",), changes=("document",))
+
+    def _row(self, entry: OrderEntry) -> dict[str, object]:
+        columns = {name: getattr(entry, name) for name in _ORDER_COLUMNS}
+        return {**columns, "state": entry.state.value, "updated_at_us": self.tx.now_us}
 
     def _save_lines(self, touched: list[OrderEntry]) -> None:
         fresh: list[dict[str, object]] = []
@@ -223,6 +199,33 @@ class OrderBook:
             changed = [one for one in entry.fulfilments.values() if one.changed]
             events.extend(_fulfilment_event(entry, one) for one in changed)
         self.tx.publish_many(events)
+
+
+def fulfilment_entry(row: Any) -> FulfilmentEntry:
+    """A stored fulfilment order, still without its lines."""
+    values = {name: getattr(row, name) for name in _FULFILMENT_COLUMNS if name not in ("order_id", "state")}
+    return FulfilmentEntry(**values, state=FulfilmentState(row.state), stored=True)
+
+
+def read_lines(tx: Transaction, parents: Mapping[str, FulfilmentEntry]) -> None:
+    """Read the lines of stored fulfilment orders into them."""
+    columns = ("fulfilment", "hold", "line", "sku", "quantity")
+    rows = tx.select(tables.fulfilment_line, columns, ("fulfilment",), [(one,) for one in sorted(parents)])
+    for row in sorted(rows, key=lambda one: one.hold):
+        parents[row.fulfilment].lines.append(
+            FulfilmentLine.model_construct(line=row.line, sku=row.sku, quantity=row.quantity, hold=row.hold)
+        )
+
+
+def read_documents(tx: Transaction, entries: Iterable[OrderEntry]) -> None:
+    """Read the canonical orders of entries that have one and are not read yet, in one look-up."""
+    missing = {entry.order_id: entry for entry in entries if entry.known is None and not entry.is_tombstone}
+    for row in tx.select(tables.order, ("order_id", "document"), ("order_id",), [(one,) for one in missing]):
+        missing[row.order_id].known = Order.model_validate_json(row.document)
+
+
+def _document(entry: OrderEntry) -> str | None:
+    return None if entry.known is None else entry.known.model_dump_json(exclude_none=True)
 
 
 def _fulfilment_event(entry: OrderEntry, fulfilment: FulfilmentEntry) -> tuple[str, str, dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from omo_core.model.fulfilment import (
     FulfilmentLine,
@@ -73,6 +72,28 @@ class FulfilmentEntry:
         if not self.live:
             self.closed_at_us = now_us
 
+    def value(self, order_id: str, channel: str, external_id: str) -> FulfilmentOrder:
+        """It as a value of the model, with the names of its order."""
+        # What was stored was valid; checking it again would take longer than reading it.
+        return FulfilmentOrder.model_construct(
+            fulfilment=self.fulfilment,
+            order=order_id,
+            channel=channel,
+            external_id=external_id,
+            node=self.node,
+            method=DeliveryMethod(self.method),
+            state=self.state,
+            version=self.version,
+            attempt=self.attempt,
+            lines=tuple(self.lines),
+            why=self.why,
+            offered_at=from_us(self.offered_at_us),
+            closed_at=None if self.closed_at_us is None else from_us(self.closed_at_us),
+            reject_code=self.reject_code,
+            reject_reason=self.reject_reason,
+            tracking=self.tracking,
+        )
+
 
 @dataclass(eq=False)
 class OrderEntry:
@@ -86,7 +107,6 @@ class OrderEntry:
     state: OrderState
     version: int
     attempt: int
-    document: str | None
     lines: dict[str, LineEntry] = field(default_factory=dict)
     fulfilments: dict[str, FulfilmentEntry] = field(default_factory=dict)
     stored_version: int = 0
@@ -95,18 +115,27 @@ class OrderEntry:
     cancelled: bool = False
     touched: bool = False
 
-    @cached_property
+    known: Order | None = None
+    """The canonical order, once it was taken in or read; documents are large, and most work does not need them."""
+    kept: bool = False
+    """Whether `known` is still to be stored."""
+
+    @property
     def order(self) -> Order:
-        """The canonical order as last taken in."""
-        if self.document is None:
-            raise LookupError(f"order {self.order_id} is only a cancellation so far")
-        return Order.model_validate_json(self.document)
+        """The canonical order; `book.read_documents` must have come before."""
+        if self.known is None:
+            raise LookupError(f"the document of order {self.order_id} was not read")
+        return self.known
+
+    @property
+    def is_tombstone(self) -> bool:
+        """Whether only its cancellation came so far."""
+        return not self.source_sha256
 
     def keep(self, order: Order, sha256: str) -> None:
         """Take in a version of the order: its document, its version and the hash of what it says."""
-        self.document = order.model_dump_json(exclude_none=True)
+        self.known, self.kept = order, True
         self.source_version, self.source_sha256 = order.source_version, sha256
-        self.__dict__["order"] = order
 
     def assigned(self) -> dict[str, int]:
         """Units per line with live fulfilment orders."""
@@ -156,29 +185,9 @@ class OrderEntry:
             state=self.state,
             version=self.version,
             source_version=self.source_version,
-            fulfilment_orders=tuple(self.fulfilment_value(entry) for entry in self.fulfilments.values()),
+            fulfilment_orders=tuple(
+                one.value(self.order_id, self.channel, self.external_id) for one in self.fulfilments.values()
+            ),
             shortfalls=shortfalls,
             refusals=tuple(refusals),
-        )
-
-    def fulfilment_value(self, entry: FulfilmentEntry) -> FulfilmentOrder:
-        """One fulfilment order as a value."""
-        # What was stored was valid; checking it again would take longer than reading it.
-        return FulfilmentOrder.model_construct(
-            fulfilment=entry.fulfilment,
-            order=self.order_id,
-            channel=self.channel,
-            external_id=self.external_id,
-            node=entry.node,
-            method=DeliveryMethod(entry.method),
-            state=entry.state,
-            version=entry.version,
-            attempt=entry.attempt,
-            lines=tuple(entry.lines),
-            why=entry.why,
-            offered_at=from_us(entry.offered_at_us),
-            closed_at=None if entry.closed_at_us is None else from_us(entry.closed_at_us),
-            reject_code=entry.reject_code,
-            reject_reason=entry.reject_reason,
-            tracking=entry.tracking,
         )

@@ -13,7 +13,7 @@ from omo_core.model.orders import Order, OrderStatus
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import ReleaseHolds, StockCommand
 from omo_core.model.values import ChannelId, Identifier, Value
-from omo_core.orders.book import OrderBook
+from omo_core.orders.book import OrderBook, read_documents
 from omo_core.orders.entries import LineEntry, OrderEntry
 from omo_core.orders.sourcing import SCOPE, SourcingContext, source
 from omo_core.storage.catalogue import known_skus
@@ -47,6 +47,13 @@ def place_orders(
     """
     intake = _Intake(OrderBook(tx), [], [])
     known = intake.book.load_identities((order.channel, order.external_id) for order in orders)
+    newer = [
+        entry
+        for order in orders
+        if (entry := intake.book.entries.get(known.get((order.channel, order.external_id), "")))
+        and order.source_version > entry.source_version
+    ]
+    read_documents(tx, newer)
     skus = known_skus(tx, [line.sku for order in orders for line in order.fulfillable() if line.sku])
     results: list[tuple[Order, tuple[Refusal, ...]]] = []
     for order in orders:
@@ -121,7 +128,6 @@ def _empty_entry(tx: Transaction, channel: str, external_id: str) -> OrderEntry:
         state=OrderState.WAITING,
         version=0,
         attempt=0,
-        document=None,
     )
 
 
@@ -133,14 +139,14 @@ def _content_hash(order: Order) -> str:
 def _take_version(intake: _Intake, entry: OrderEntry, order: Order) -> tuple[Refusal, ...]:
     """Apply a version of a known order; refusals where it changes nothing."""
     name = entry.external_id
-    if entry.document is not None and order.source_version == entry.source_version:
+    if not entry.is_tombstone and order.source_version == entry.source_version:
         if _content_hash(order) == entry.source_sha256:
             return ()
         return (Refusal.of("version_conflict", version=order.source_version, order=name),)
     if order.source_version < entry.source_version:
         return (Refusal.of("stale_version", version=order.source_version, order=name, stored=entry.source_version),)
     if entry.cancelled:
-        if entry.document is not None:
+        if not entry.is_tombstone:
             return (Refusal.of("order_cancelled", order=name),)
         # The order that a cancellation was waiting for: keep what it said, sell nothing.
         entry.keep(order, _content_hash(order))

@@ -26,7 +26,7 @@ from omo_core.inventory import apply_many, available_of_skus, holds_of
 from omo_core.model.fulfilment import FulfilmentLine, FulfilmentState, OrderState, PlacedOrder
 from omo_core.model.network import DeliveryMethod, Network
 from omo_core.model.stock import Hold, HoldRequest, PlaceHolds, ReplaceHolds, StockAnswer
-from omo_core.orders.book import OrderBook
+from omo_core.orders.book import OrderBook, read_documents
 from omo_core.orders.entries import FulfilmentEntry, OrderEntry
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
@@ -86,6 +86,7 @@ def source(tx: Transaction, entries: Sequence[OrderEntry], context: SourcingCont
     The caller saves the book. Orders whose stock others took in the meantime are solved again on what is left.
     """
     waiting = [entry for entry in dict.fromkeys(entries) if not entry.cancelled and entry.open_units()]
+    read_documents(tx, waiting)
     provisional = _provisional_holds(tx, waiting)
     for entry in waiting:
         entry.attempt += 1

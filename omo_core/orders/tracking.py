@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import select, text
 
 from omo_core.model.fulfilment import FulfilmentOrder, OrderState, PlacedOrder
-from omo_core.orders.book import OrderBook
+from omo_core.orders.book import OrderBook, fulfilment_entry, read_lines
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
 
@@ -35,18 +35,20 @@ def open_fulfilments(
     tx: Transaction, *, node: str | None = None, after: str = "", limit: int = 100
 ) -> list[FulfilmentOrder]:
     """A page of live fulfilment orders (offered or accepted) by id, of one node or of all."""
-    table = tables.fulfilment
-    query = select(table.c.fulfilment, table.c.order_id).where(
-        table.c.pool_id == tx.pool,
-        text("state IN ('offered', 'accepted')"),  # a literal, as in the partial index
-        table.c.fulfilment > after,
+    table, order = tables.fulfilment, tables.order
+    query = (
+        select(table, order.c.channel, order.c.external_id)
+        .join_from(table, order, (order.c.pool_id == table.c.pool_id) & (order.c.order_id == table.c.order_id))
+        .where(
+            table.c.pool_id == tx.pool,
+            # A literal, as in the partial index.
+            text("omo_fulfilment.state IN ('offered', 'accepted')"),
+            table.c.fulfilment > after,
+        )
     )
     if node is not None:
         query = query.where(table.c.node == node)
     rows = tx.connection.execute(query.order_by(table.c.fulfilment).limit(limit)).all()
-    book = OrderBook(tx)
-    book.load([row.order_id for row in rows], lock=False)
-    return [
-        book.entries[row.order_id].fulfilment_value(book.entries[row.order_id].fulfilments[row.fulfilment])
-        for row in rows
-    ]
+    entries = {row.fulfilment: fulfilment_entry(row) for row in rows}
+    read_lines(tx, entries)
+    return [entries[row.fulfilment].value(row.order_id, row.channel, row.external_id) for row in rows]
