@@ -186,7 +186,7 @@ class Words:
         unable = [one for one in range(first, stop) if self.instead_of[one] not in (IN_USE,) and one not in set(able)]
         for one in sorted(unable, key=lambda one: (block.fixed_minor[one], one))[:SHOWN_RUNNER_UPS]:
             yield self._unable(order, one)
-        for node, rule, sentence in self.outsiders.of_order(order)[:SHOWN_RUNNER_UPS]:
+        for node, rule, sentence in self.outsiders.of_order(order, SHOWN_RUNNER_UPS):
             yield RunnerUp(node, None, None, rule, f"{node} {sentence}")
 
     def _unable(self, order: int, candidate: int) -> RunnerUp:
@@ -197,7 +197,7 @@ class Words:
             self.left[entry] >= block.quantity[first + block.line[entry]]
             for entry in range(block.entry_ptr[candidate], block.entry_ptr[candidate + 1])
         )
-        return RunnerUp(node, None, None, "units_short", f"{node} had all units of {has} of {rows} lines")
+        return RunnerUp(node, None, None, "units_short", f"{node} had too few units: {has} of {rows} lines whole")
 
     def _shortfalls(self, order: int, missing: dict[tuple[str, str], tuple[int, int]]) -> Iterator[LineShortfall]:
         for (line, sku), (units, wanted) in missing.items():

@@ -23,15 +23,17 @@ class Outsiders:
         self._distance: Ints
         self._sku = {sku: i for i, sku in enumerate(problem.stock.sku)}
 
-    def of_order(self, order: int) -> list[tuple[str, str, str]]:
-        """(node, rule, sentence) of the nodes that hold something of the order but may not serve it, nearest first."""
+    def of_order(self, order: int, most: int) -> list[tuple[str, str, str]]:
+        """(node, rule, sentence) of the nearest nodes that hold something of the order but may not serve it."""
         problem = self._problem
         against, distance = self._row(order)
-        holders: set[int] = set()
-        for sku in problem.columns.sku[problem.columns.line_ptr[order] : problem.columns.line_ptr[order + 1]]:
-            holders.update(self._holders(int(sku)).tolist())
-        out = sorted((int(distance[node]), node) for node in holders if against[node] >= 0 or self._is_full(node))
-        return [(problem.index.nodes[node].node, *self._words(int(against[node]))) for _, node in out]
+        skus = problem.columns.sku[problem.columns.line_ptr[order] : problem.columns.line_ptr[order + 1]]
+        holds = np.zeros(against.size, dtype=np.bool_)
+        for sku in skus.tolist():
+            holds[self._holders(sku)] = True
+        out = np.flatnonzero(holds & ((against >= 0) | (problem.capacity <= 0)))
+        nearest = out[np.argsort(distance[out], kind="stable")][:most]
+        return [(problem.index.nodes[node].node, *self._words(int(against[node]))) for node in nearest.tolist()]
 
     def against_sku(self, order: int, sku: str) -> list[str] | None:
         """What keeps each holder of the SKU out of the order's candidates; None when no node holds it."""

@@ -51,7 +51,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"demands": [order("o", ("X", 10**9), ("X", 1))]}, "wants over 1000000000 units of 'X'"),
     ({"demands": [*GOOD, *GOOD]}, "order 'o' is listed twice"),
     ({"demands": [order("o", ("X", 1), at=datetime(2026, 1, 1))]}, "give it a time zone"),  # noqa: DTZ001
-    ({"demands": [order("o", ("X", 1), method="ship")]}, "is no DeliveryMethod"),
+    ({"demands": [order("o", ("X", 1), method="ship")]}, "is no DeliveryMethod"),  # type: ignore[arg-type]
     ({"policy": SourcingPolicy(unserved_minor=10**9), "demands": [line(10**9)]}, "could leave 64 bits"),
     (
         {"demands": [OrderDemand("o", DeliveryMethod.SHIP, AT, (DemandLine("1", "X", 1), DemandLine("1", "Y", 1)))]},
