@@ -144,7 +144,7 @@ def read_counter_sales(tx: Transaction) -> list[SaleFact]:
             (operation.pool_id == posting.pool_id) & (operation.operation_id == posting.operation_id),
         )
         .where(posting.pool_id == tx.pool, posting.place == "customer", operation.kind == "counter_sale")
-        .order_by(posting.posting_id)
+        .order_by(posting.operation_id, posting.number)
     )
     return [SaleFact(*row) for row in tx.connection.execute(query)]
 

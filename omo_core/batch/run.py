@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from time import perf_counter
 from typing import Final, TypeVar
@@ -160,6 +161,8 @@ class Run:
         self.log.counts["stock_units"] = sum(row.quantity for row in self.stock_rows)
 
     def _receive(self, stem: str, rows: Sequence[StockRow]) -> None:
+        # In key order: stock rows are written side by side, and what a SKU gets at many nodes is one supplier line.
+        rows = sorted(rows, key=attrgetter("sku", "node"))
         for start in range(0, len(rows), RECEIPT_LINES):
             part = rows[start : start + RECEIPT_LINES]
             lines = tuple(_demand(row) for row in part)

@@ -118,12 +118,13 @@ AFTER_VALUES_CHAIN = Check(
 SUM_TO_ZERO = Check(
     6,
     "operations_sum_to_zero",
-    "Operation {operation_id} moved {sku} at {node}, but its postings of that item add to {imbalance}, not to 0.",
+    "Operation {operation_id} moved {sku}, but its postings of that item add to {imbalance}, not to 0.",
     """
-    SELECT DISTINCT p.sku, p.node, p.operation_id, b.imbalance FROM
+    SELECT DISTINCT b.sku, p.node, b.operation_id, b.imbalance FROM
         (SELECT operation_id, sku, sum(quantity) AS imbalance FROM omo_posting WHERE pool_id = :pool
          GROUP BY operation_id, sku HAVING sum(quantity) <> 0) AS b
-        JOIN omo_posting AS p ON p.pool_id = :pool AND p.operation_id = b.operation_id AND p.sku = b.sku
+        LEFT JOIN omo_posting AS p ON p.pool_id = :pool AND p.operation_id = b.operation_id AND p.sku = b.sku
+             AND p.row_version IS NOT NULL
     """,
 )
 

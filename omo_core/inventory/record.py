@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from omo_core.inventory.load import ROW_KEY
-from omo_core.inventory.working import HeldUnits, Row, WorkingSet
+from omo_core.inventory.load import ROW_COLUMNS, ROW_KEY
+from omo_core.inventory.working import POSTING_COLUMNS, HeldUnits, Row, WorkingSet
 from omo_core.model.errors import InvariantViolation
 from omo_core.model.stock import SELLABLE
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
 
 _COUNTERS = ("on_hand", "reserved", "safety", "shortage")
+_KNOWN = (*ROW_KEY, *_COUNTERS, "version", "next_version")
 
 
 def record(tx: Transaction, work: WorkingSet) -> None:
@@ -22,31 +23,24 @@ def record(tx: Transaction, work: WorkingSet) -> None:
     """
     _write_rows(tx, [row for row in work.rows.values() if row.version != row.stored_version])
     _write_holds(tx, work.holds.values())
-    tx.insert(tables.posting, work.postings)
+    tx.insert_tuples(tables.posting, POSTING_COLUMNS, work.postings)
     tx.insert(tables.count_task, work.count_tasks)
 
 
 def _write_rows(tx: Transaction, rows: Iterable[Row]) -> None:
     known: list[dict[str, Any]] = []
-    fresh: list[dict[str, Any]] = []
+    fresh: list[tuple[Any, ...]] = []
     for row in sorted(rows, key=lambda row: (row.sku, row.node)):
-        written = {
-            "sku": row.sku,
-            "node": row.node,
-            "condition": SELLABLE,
-            "on_hand": row.on_hand,
-            "reserved": row.reserved,
-            "safety": row.safety,
-            "shortage": row.shortage,
-        }
+        counters = (row.on_hand, row.reserved, row.safety, row.shortage)
         if row.stored_version:
-            known.append({**written, "version": row.stored_version, "next_version": row.version})
+            versions = (row.stored_version, row.version)
+            known.append(dict(zip(_KNOWN, (row.sku, row.node, SELLABLE, *counters, *versions), strict=True)))
         else:
-            fresh.append({**written, "version": row.version, "halted": 0})
+            fresh.append((row.sku, row.node, SELLABLE, *counters, row.version, 0))
     changes = {name: name for name in _COUNTERS} | {"version": "next_version"}
     matched = tx.update(tables.stock, known, keys=(*ROW_KEY, "version"), changes=changes)
     _require(matched, len(known), "stock rows")
-    tx.insert(tables.stock, fresh)
+    tx.insert_tuples(tables.stock, ROW_COLUMNS, fresh)
 
 
 def _write_holds(tx: Transaction, holds: Iterable[HeldUnits]) -> None:

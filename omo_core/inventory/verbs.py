@@ -65,9 +65,13 @@ def _receive(work: WorkingSet, operation_id: str, command: Receive) -> Outcome:
     sums = summed(command.lines)
     if refusals := work.unknown(sums):
         return Outcome(refusals)
+    received: dict[str, int] = {}
     for cell, quantity in sums.items():
         work.post(operation_id, cell, quantity=quantity)
-        work.balance(operation_id, SUPPLIER, cell, -quantity)
+        received[cell[0]] = received.get(cell[0], 0) + quantity
+    for sku, quantity in received.items():
+        # One line however many nodes it went to: a delivery to the whole network is not written twice.
+        work.balance(operation_id, SUPPLIER, (sku, ""), -quantity)
     return Outcome()
 
 

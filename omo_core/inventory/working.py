@@ -19,6 +19,26 @@ CUSTOMER: Final = "customer"
 ADJUSTMENT: Final = "adjustment"
 """Places of postings: the real row, where goods come from, where they go, and what the book got wrong."""
 
+POSTING_COLUMNS: Final = (
+    "operation_id",
+    "number",
+    "place",
+    "sku",
+    "node",
+    "condition",
+    "quantity",
+    "reserved",
+    "safety",
+    "shortage",
+    "row_version",
+    "on_hand_after",
+    "reserved_after",
+    "safety_after",
+    "shortage_after",
+    "posted_at_us",
+)
+"""What the tuples of `WorkingSet.postings` hold."""
+
 
 @dataclass(slots=True)
 class Row:
@@ -117,7 +137,8 @@ class WorkingSet:
     skus: set[str] = field(default_factory=set)
     nodes: set[str] = field(default_factory=set)
     """The known ones among the items and nodes of commands that name no stock row yet."""
-    postings: list[dict[str, Any]] = field(default_factory=list)
+    postings: list[tuple[Any, ...]] = field(default_factory=list)
+    """Ledger lines as tuples of `POSTING_COLUMNS`; a line's number is its place in this list."""
     count_tasks: list[dict[str, Any]] = field(default_factory=list)
 
     def unknown(self, cells: Iterable[Cell]) -> tuple[Refusal, ...]:
@@ -144,51 +165,18 @@ class WorkingSet:
         row.safety += safety
         row.shortage += shortage
         row.version += 1
-        self.postings.append(
-            {
-                "posting_id": self.new_id(),
-                "operation_id": operation_id,
-                "place": STOCK,
-                "sku": row.sku,
-                "node": row.node,
-                "condition": SELLABLE,
-                "quantity": quantity,
-                "reserved": reserved,
-                "safety": safety,
-                "shortage": shortage,
-                "row_version": row.version,
-                "on_hand_after": row.on_hand,
-                "reserved_after": row.reserved,
-                "safety_after": row.safety,
-                "shortage_after": row.shortage,
-                "posted_at_us": self.now_us,
-            }
-        )
+        after = (row.version, row.on_hand, row.reserved, row.safety, row.shortage, self.now_us)
+        line = (operation_id, len(self.postings) + 1, STOCK, *cell, SELLABLE, quantity, reserved, safety, shortage)
+        self.postings.append((*line, *after))
 
     def balance(self, operation_id: str, place: str, cell: Cell, quantity: int) -> None:
-        """The other side of a change of goods: a line at a virtual place, which has no row and so cannot be hot."""
-        if not quantity:
-            return
-        self.postings.append(
-            {
-                "posting_id": self.new_id(),
-                "operation_id": operation_id,
-                "place": place,
-                "sku": cell[0],
-                "node": cell[1],
-                "condition": SELLABLE,
-                "quantity": quantity,
-                "reserved": 0,
-                "safety": 0,
-                "shortage": 0,
-                "row_version": None,
-                "on_hand_after": None,
-                "reserved_after": None,
-                "safety_after": None,
-                "shortage_after": None,
-                "posted_at_us": self.now_us,
-            }
-        )
+        """The other side of a change of goods: a line at a virtual place, which has no row and so cannot be hot.
+
+        The node of `cell` is the one that the place faces, or '' where it faces several.
+        """
+        if quantity:
+            line = (operation_id, len(self.postings) + 1, place, *cell, SELLABLE, quantity, 0, 0, 0)
+            self.postings.append((*line, None, None, None, None, None, self.now_us))
 
     def place(self, operation_id: str, request: HoldRequest, expires_at_us: int | None) -> HeldUnits:
         """A new hold; the caller has decided that its units are free and posts them."""

@@ -12,6 +12,7 @@ engines:
     tx.now, tx.now_us          aware UTC datetime, or microseconds; the same in the whole transaction
     tx.new_id()                UUIDv7 text
     tx.insert(table, rows)     many rows of one table (list of dicts, all with the same keys; pool_id is added)
+    tx.insert_tuples(table, names, rows)   the same from tuples, for hot paths
     tx.insert_new(table, rows) those whose primary key is free; returns the keys inserted
     tx.update(table, rows, keys=(…), changes=(…))   set-based UPDATE by key columns; returns rows matched. Both may map
                                a column to its name in `rows`: changes={"version": "next_version"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
@@ -17,6 +18,7 @@ from omo_core.storage.statements import Values, array_text, checked, insert_new_
 
 AnyRow = Row[*tuple[Any, ...]]
 Rows = Sequence[Mapping[str, Any]]
+Tuples = Sequence[tuple[Any, ...]]
 Names = Sequence[str] | Mapping[str, str]
 
 
@@ -42,15 +44,22 @@ class Transaction:
         A value of another type than the column's raises `InvalidInput`; a broken constraint raises SQLAlchemy's
         `IntegrityError`: it is a defect of the caller.
         """
-        if not rows:
-            return
-        columns = tuple(rows[0])
-        arrays = _arrays(table, columns, columns, rows)
-        sql = insert_sql(table, columns, self.postgres)
+        if rows:
+            names = tuple(rows[0])
+            self._insert(table, names, _columns(table, rows, names))
+
+    def insert_tuples(self, table: Table, names: Sequence[str], rows: Tuples) -> None:
+        """As `insert`, of tuples whose values are the columns `names` in that order."""
+        if rows:
+            self._insert(table, tuple(names), list(zip(*rows, strict=True)))
+
+    def _insert(self, table: Table, names: tuple[str, ...], columns: Sequence[Values]) -> None:
+        arrays = [checked(table, name, column) for name, column in zip(names, columns, strict=True)]
+        sql = insert_sql(table, names, self.postgres)
         if self.postgres:
             self._execute(sql, (self.pool, *map(array_text, arrays)))
         else:
-            self._execute(sql, [(self.pool, *row) for row in zip(*arrays, strict=True)])
+            self._execute(sql, list(zip(repeat(self.pool, len(arrays[0])), *arrays, strict=True)))
 
     def insert_new(self, table: Table, rows: Rows) -> list[tuple[Any, ...]]:
         """Insert those `rows` whose primary key is not taken; returns the keys inserted (without pool_id), sorted.
@@ -65,9 +74,10 @@ class Transaction:
             return []
         if self.postgres:
             fresh = sorted(by_key)
-            columns = tuple(rows[0])
-            arrays = _arrays(table, columns, columns, [by_key[key] for key in fresh])
-            result = self._execute(insert_new_sql(table, columns, keys), (self.pool, *map(array_text, arrays)))
+            names = tuple(rows[0])
+            columns = _columns(table, [by_key[key] for key in fresh], names)
+            arrays = [checked(table, name, column) for name, column in zip(names, columns, strict=True)]
+            result = self._execute(insert_new_sql(table, names, keys), (self.pool, *map(array_text, arrays)))
             return [tuple(row) for row in result]
         taken = {tuple(row) for row in self.select(table, keys, keys, by_key)}
         fresh = sorted(key for key in by_key if key not in taken)
@@ -84,11 +94,12 @@ class Transaction:
         if not rows:
             return 0
         found, new = _named(keys), _named(changes)
-        arrays = _arrays(table, (*found, *new), (*found.values(), *new.values()), rows, exact=False)
+        columns = _columns(table, rows, (*found.values(), *new.values()), exact=False)
+        arrays = [checked(table, name, column) for name, column in zip((*found, *new), columns, strict=True)]
         sql = update_sql(table, tuple(found), tuple(new), self.postgres)
         if self.postgres:
             return int(self._execute(sql, (*map(array_text, arrays), self.pool)).rowcount)
-        pools = [self.pool] * len(rows)
+        pools = repeat(self.pool, len(rows))
         parameters = list(zip(*arrays[len(found) :], pools, *arrays[: len(found)], strict=True))
         return int(self._execute(sql, parameters).rowcount)
 
@@ -151,14 +162,9 @@ def _named(names: Names) -> Mapping[str, str]:
     return names if isinstance(names, Mapping) else {name: name for name in names}
 
 
-def _arrays(
-    table: Table, columns: Sequence[str], names: Sequence[str], rows: Rows, *, exact: bool = True
-) -> list[Values]:
-    """One array a column, from rows of dicts; `names` are the columns' names within the rows."""
-    if exact and any(len(row) != len(names) for row in rows):
+def _columns(table: Table, rows: Rows, names: Sequence[str], *, exact: bool = True) -> list[Values]:
+    """The values of each of `names`, one array a name, from rows of dicts that have no other keys if `exact`."""
+    if exact and set(map(len, rows)) != {len(names)}:
         raise InvalidInput(f"Rows for {table.name} must all have the same keys")
-    pick = itemgetter(*names)
-    tuples = map(pick, rows) if len(names) > 1 else ((pick(row),) for row in rows)
-    return [
-        checked(table, column, list(array)) for column, array in zip(columns, zip(*tuples, strict=True), strict=True)
-    ]
+    picked = map(itemgetter(*names), rows)
+    return list(zip(*picked, strict=True)) if len(names) > 1 else [list(picked)]

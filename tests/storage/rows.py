@@ -29,8 +29,8 @@ def item(sku: str, version: int = 1, document: str = "{}") -> dict[str, Any]:
 
 def posting(number: int, **changes: Any) -> dict[str, Any]:
     row = {
-        "posting_id": f"p{number}",
         "operation_id": "o1",
+        "number": number,
         "place": "supplier",
         "sku": "A",
         "node": "N1",

@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("pool_id", "task_id", name=op.f("pk_omo_count_task")),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_omo_count_task_quantity_positive")),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_omo_count_task_row", "omo_count_task", ["pool_id", "node", "state"])
     op.create_table(
@@ -90,6 +91,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("pool_id", "fulfilment", "hold", name=op.f("pk_omo_fulfilment_line")),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_omo_fulfilment_line_quantity_positive")),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "omo_hold",
@@ -118,6 +120,7 @@ def upgrade() -> None:
             "(pending > 0) = (state IN ('placed', 'confirmed'))", name=op.f("ck_omo_hold_open_while_pending")
         ),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_omo_hold_expiry", "omo_hold", ["pool_id", "state", "expires_at_us"])
     op.create_index("ix_omo_hold_owner", "omo_hold", ["pool_id", "owner"])
@@ -216,6 +219,7 @@ def upgrade() -> None:
             "0 <= issued AND 0 <= short AND 0 <= wanted AND wanted <= ordered", name=op.f("ck_omo_order_line_counts")
         ),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "omo_outbox",
@@ -242,8 +246,8 @@ def upgrade() -> None:
     op.create_table(
         "omo_posting",
         _text("pool_id"),
-        _text("posting_id"),
         _text("operation_id"),
+        _int("number"),
         _text("place"),
         _text("sku"),
         _text("node"),
@@ -258,7 +262,7 @@ def upgrade() -> None:
         _int("safety_after", null=True),
         _int("shortage_after", null=True),
         _int("posted_at_us"),
-        sa.PrimaryKeyConstraint("pool_id", "posting_id", name=op.f("pk_omo_posting")),
+        sa.PrimaryKeyConstraint("pool_id", "operation_id", "number", name=op.f("pk_omo_posting")),
         sa.CheckConstraint(
             "(place = 'stock') = (row_version IS NOT NULL)", name=op.f("ck_omo_posting_stock_lines_carry_versions")
         ),
@@ -274,17 +278,17 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(row_version IS NULL) = (shortage_after IS NULL)", name=op.f("ck_omo_posting_stock_lines_carry_shortage")
         ),
-        sa.UniqueConstraint(
-            "pool_id",
-            "sku",
-            "node",
-            "condition",
-            "row_version",
-            name=op.f("uq_omo_posting_pool_id_sku_node_condition_row_version"),
-        ),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
-    op.create_index("ix_omo_posting_operation", "omo_posting", ["pool_id", "operation_id"])
+    op.create_index(
+        "uq_omo_posting_row_version",
+        "omo_posting",
+        ["pool_id", "sku", "node", "condition", "row_version"],
+        unique=True,
+        postgresql_where=sa.text("row_version IS NOT NULL"),
+        sqlite_where=sa.text("row_version IS NOT NULL"),
+    )
     op.create_table(
         "omo_setting",
         _text("pool_id"),
@@ -313,8 +317,8 @@ def upgrade() -> None:
         sa.CheckConstraint("version >= 1", name=op.f("ck_omo_stock_version_counts")),
         sa.CheckConstraint("halted IN (0, 1)", name=op.f("ck_omo_stock_halted_is_flag")),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
-    op.create_index("ix_omo_stock_node", "omo_stock", ["pool_id", "node", "sku"])
 
     if op.get_bind().dialect.name == "sqlite":
         for word in ("update", "delete"):
