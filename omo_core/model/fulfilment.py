@@ -169,6 +169,13 @@ class FulfilmentAnswer(Value):
     key: Key
     kind: str
     fulfilment: Identifier
-    order: PlacedOrder | None = None
-    """The order after the command; a rejected offer's successor is among its fulfilment orders."""
+    order: Identifier | None = None
+    order_state: Annotated[OrderState, enum_of(OrderState)] | None = None
+    """Where the order stands after the command; None where the fulfilment order is not known."""
+    fulfilment_order: FulfilmentOrder | None = None
+    """As it stands after the command."""
+    offers: tuple[FulfilmentOrder, ...] = ()
+    """What a reject led to: the offers made to other nodes in its place."""
+    shortfalls: tuple[Shortfall, ...] = ()
+    """What no node can serve of the order after a reject."""
     refusals: tuple[Refusal, ...] = ()

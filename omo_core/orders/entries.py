@@ -166,9 +166,9 @@ class OrderEntry:
             self.state = derive_state(self.open_units(), short, any_live=any_live)
         self.touched = True
 
-    def answer(self, refusals: Sequence[Refusal] = ()) -> PlacedOrder:
-        """Where the order stands, as a value."""
-        shortfalls = tuple(
+    def shortfalls(self) -> tuple[Shortfall, ...]:
+        """What the last sourcing found nowhere."""
+        return tuple(
             Shortfall(
                 line=line.line,
                 sku=line.sku,
@@ -178,6 +178,9 @@ class OrderEntry:
             for line in self.lines.values()
             if line.short
         )
+
+    def answer(self, refusals: Sequence[Refusal] = ()) -> PlacedOrder:
+        """Where the order stands, as a value."""
         return PlacedOrder(
             order=self.order_id,
             channel=self.channel,
@@ -188,6 +191,6 @@ class OrderEntry:
             fulfilment_orders=tuple(
                 one.value(self.order_id, self.channel, self.external_id) for one in self.fulfilments.values()
             ),
-            shortfalls=shortfalls,
+            shortfalls=self.shortfalls(),
             refusals=tuple(refusals),
         )

@@ -13,7 +13,6 @@ from omo_core.model.fulfilment import (
     FulfilmentAnswer,
     FulfilmentCommand,
     FulfilmentState,
-    PlacedOrder,
     RejectOffer,
     ShipFulfilment,
 )
@@ -64,10 +63,10 @@ def apply_fulfilment(
             entry.settle()
     if turn.to_source:
         source(tx, turn.to_source, context)
+    offers = {entry.order_id: _new_offers(entry) for entry in turn.to_source}
     turn.book.save()
-    standing = {entry.order_id: entry.answer() for entry in turn.parents.values()}
     for command, refusal in outcomes:
-        keyed.answer(command, _answer(turn, command, refusal, standing))
+        keyed.answer(command, _answer(turn, command, refusal, offers))
     return keyed.answers(FulfilmentAnswer)
 
 
@@ -122,14 +121,30 @@ def _issue(key: str, parent: OrderEntry, entry: FulfilmentEntry) -> IssueHolds:
     return IssueHolds(key=key, scope=SCOPE, lines=lines, reference=parent.external_id)
 
 
+def _new_offers(entry: OrderEntry) -> list[FulfilmentEntry]:
+    return [one for one in entry.fulfilments.values() if not one.stored]
+
+
 def _answer(
-    turn: _Round, command: FulfilmentCommand, refusal: Refusal | None, standing: Mapping[str, PlacedOrder]
+    turn: _Round,
+    command: FulfilmentCommand,
+    refusal: Refusal | None,
+    offers: Mapping[str, Sequence[FulfilmentEntry]],
 ) -> FulfilmentAnswer:
     parent = turn.parents.get(command.fulfilment)
-    return FulfilmentAnswer(
-        key=command.key,
-        kind=command.kind,
-        fulfilment=command.fulfilment,
-        order=standing[parent.order_id] if parent else None,
-        refusals=(refusal,) if refusal else (),
+    answer = FulfilmentAnswer(
+        key=command.key, kind=command.kind, fulfilment=command.fulfilment, refusals=(refusal,) if refusal else ()
+    )
+    if parent is None:
+        return answer
+    names = (parent.order_id, parent.channel, parent.external_id)
+    rejected = isinstance(command, RejectOffer) and refusal is None
+    return answer.model_copy(
+        update={
+            "order": parent.order_id,
+            "order_state": parent.state,
+            "fulfilment_order": parent.fulfilments[command.fulfilment].value(*names),
+            "offers": tuple(one.value(*names) for one in offers[parent.order_id]) if rejected else (),
+            "shortfalls": parent.shortfalls() if rejected else (),
+        }
     )
