@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from rich.padding import Padding
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from omo_core.cli.terminal import console
@@ -37,25 +37,27 @@ def print_outcome(outcome: Outcome) -> None:
     print_table(screen, ("Orders served by", "orders", "share"), _splits(summary))
     print_table(screen, (f"Cost by term, {summary.currency}", "cost", "share"), _costs(summary))
     print_table(screen, ("Stage", "items", "seconds", "per second"), (_stage(one) for one in outcome.stages))
-    _print_rejected(screen, outcome)
+    _print_rejected(screen, summary)
     _print_audit(screen, summary)
     if outcome.log.resumed_after:
         screen.print(f"An earlier run had done {number(outcome.log.resumed_after)} messages; this one went on there.")
-    for what, path in (("Report", outcome.report), ("Summary", outcome.summary_file)):
-        screen.print(f"{what + ':':<9}{path}", soft_wrap=True)
+    if outcome.log.counts["overtaken"]:
+        screen.print(f"Overtaken by a newer version before: {number(outcome.log.counts['overtaken'])} messages.")
+    screen.print()
+    for what, path in (("Report", outcome.report), ("Summary", outcome.summary_file), ("Rejected", outcome.rejected)):
+        screen.print(f"{what + ':':<10}{path}", soft_wrap=True)
 
 
 def print_table(screen: Console, header: Row, rows: Iterable[Row]) -> None:
     """A table of names and numbers; one without rows is left out."""
-    from rich import box
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for place, title in enumerate(header):
         table.add_column(title, justify="right" if place else "left", overflow="fold", no_wrap=bool(place))
     for row in rows:
         table.add_row(*row)
     if table.row_count:
-        screen.print(Padding(table, (1, 0, 0, 0)))
+        screen.print()
+        screen.print(table)
 
 
 def _print_preparation(screen: Console, summary: RunSummary) -> None:
@@ -123,14 +125,17 @@ def _stage(one: Stage) -> Row:
     )
 
 
-def _print_rejected(screen: Console, outcome: Outcome) -> None:
-    summary = outcome.summary
-    if not summary.rejected_rows_total:
-        screen.print("\nEvery input row was used.")
+def _print_rejected(screen: Console, summary: RunSummary) -> None:
+    total = summary.rejected_rows_total
+    screen.print()
+    if not total:
+        screen.print("Every input row was used.")
         return
-    screen.print(f"\n{number(summary.rejected_rows_total)} input rows were not used; all are in {outcome.rejected}:")
+    screen.print(f"{number(total)} input {'row was' if total == 1 else 'rows were'} not used:")
     for row in summary.rejected_rows[:SHOWN_ROWS]:
         screen.print(f"  {row.file} line {row.line}: {row.sentence}")
+    if total > SHOWN_ROWS:
+        screen.print("  … and so on; all of them are in the file of rejected rows.")
 
 
 def _print_audit(screen: Console, summary: RunSummary) -> None:
