@@ -37,7 +37,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("pool_id", "task_id", name=op.f("pk_omo_count_task")),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_omo_count_task_quantity_positive")),
         sqlite_strict=True,
-        sqlite_with_rowid=False,
     )
     op.create_index("ix_omo_count_task_row", "omo_count_task", ["pool_id", "node", "state"])
     op.create_table(
@@ -120,7 +119,6 @@ def upgrade() -> None:
             "(pending > 0) = (state IN ('placed', 'confirmed'))", name=op.f("ck_omo_hold_open_while_pending")
         ),
         sqlite_strict=True,
-        sqlite_with_rowid=False,
     )
     op.create_index("ix_omo_hold_expiry", "omo_hold", ["pool_id", "state", "expires_at_us"])
     op.create_index("ix_omo_hold_owner", "omo_hold", ["pool_id", "owner"])
