@@ -55,6 +55,7 @@ from omo_core.orders import (
     open_fulfilments,
     place_orders,
     resource_displaced,
+    retry_short,
     run_wave,
 )
 from omo_core.storage.catalogue import NetworkSaved, read_network, save_network
@@ -241,6 +242,10 @@ class SourcingDesk(Desk):
     def run_wave(self, *, limit: int = 1_000, tx: Transaction | None = None) -> list[PlacedOrder]:
         """Source waiting orders together, oldest first; their provisional holds count as free."""
         return self._hub.run(lambda inner: run_wave(inner, self._hub.context(inner), limit=limit), tx)
+
+    def retry_short(self, *, after: str = "", limit: int = 1_000, tx: Transaction | None = None) -> list[PlacedOrder]:
+        """Source again the units that no node had, where their items are free now; call it after receipts."""
+        return self._hub.run(lambda inner: retry_short(inner, self._hub.context(inner), after=after, limit=limit), tx)
 
 
 class ChannelDesk(Desk):

@@ -61,7 +61,9 @@ ORDER_TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
     OrderState.IN_FULFILMENT: frozenset(
         {OrderState.WAITING, OrderState.FULFILLED, OrderState.UNFULFILLABLE, OrderState.CANCELLED}
     ),
-    OrderState.UNFULFILLABLE: frozenset({OrderState.WAITING, OrderState.IN_FULFILMENT, OrderState.CANCELLED}),
+    OrderState.UNFULFILLABLE: frozenset(
+        {OrderState.WAITING, OrderState.IN_FULFILMENT, OrderState.FULFILLED, OrderState.CANCELLED}
+    ),
     OrderState.FULFILLED: frozenset({OrderState.WAITING, OrderState.IN_FULFILMENT, OrderState.UNFULFILLABLE}),
     OrderState.CANCELLED: frozenset(),
 }

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from omo_core.model.items import Item
-from omo_core.model.values import Count, Currency, GeoPoint, NodeId, Text, Value
+from omo_core.model.values import Currency, GeoPoint, NodeId, Text, Value
 
 DAY_S = 86_400
 
@@ -72,7 +72,7 @@ class Node(Value):
     """A place that holds stock and works orders: store, dealer's store, warehouse or pickup point.
 
     Without a `point` a node is never "near": it is ineligible for every rule that needs a distance.
-    Without `opening_hours` it is always open. `orders_per_day` None means no limit.
+    Without `opening_hours` it is always open.
     """
 
     node: NodeId
@@ -84,7 +84,6 @@ class Node(Value):
     methods: tuple[Annotated[DeliveryMethod, enum_of(DeliveryMethod)], ...] = tuple(DeliveryMethod)
     priority: int = 100
     """Lower is tried first."""
-    orders_per_day: Count | None = None
     region: Text | None = None
     """A name that groups nodes in reports, such as a metropolitan area."""
 

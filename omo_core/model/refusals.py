@@ -39,7 +39,6 @@ REFUSAL_SENTENCES: Final[Mapping[str, str]] = {
     "already_shipped": "Order {order} now asks for less than has left; book the difference as a return.",
     "order_cancelled": "Order {order} was cancelled; it takes no further changes.",
     "order_closed": "Order {order} is already {state}; it takes no further changes.",
-    "unknown_order": "No order {order} exists in this pool.",
     "line_without_sku": "Line {line} of order {order} names no item; map its listing to an item and send it again.",
     "unknown_fulfilment_order": "No fulfilment order {fulfilment} exists in this pool.",
     "wrong_state": "Fulfilment order {fulfilment} is {state}; {action} needs {needed}.",

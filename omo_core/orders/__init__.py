@@ -12,7 +12,7 @@ changes the book, and saves it in the same transaction as the stock commands and
 from omo_core.orders.displacement import resource_displaced
 from omo_core.orders.fulfilment import apply_fulfilment
 from omo_core.orders.intake import CancelOrder, cancel_orders, place_orders
-from omo_core.orders.sourcing import SourcingContext, run_wave
+from omo_core.orders.sourcing import SourcingContext, retry_short, run_wave
 from omo_core.orders.tracking import find_orders, list_orders, open_fulfilments
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "open_fulfilments",
     "place_orders",
     "resource_displaced",
+    "retry_short",
     "run_wave",
 ]

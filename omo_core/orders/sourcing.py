@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from omo_core.allocation import (
     AllocationProblem,
@@ -80,6 +80,35 @@ def run_wave(tx: Transaction, context: SourcingContext, *, limit: int = 1_000) -
     return [entry.answer() for entry in entries]
 
 
+def retry_short(tx: Transaction, context: SourcingContext, *, after: str = "", limit: int = 1_000) -> list[PlacedOrder]:
+    """Source again the units that no node had, of orders whose items are free somewhere now, oldest first.
+
+    Looks at up to `limit` orders; go on with `after=` the last one's id. An order for which nothing new is found stays
+    as it is.
+    """
+    order, line, stock = tables.order.c, tables.order_line.c, tables.stock.c
+    states = [OrderState.UNFULFILLABLE.value, OrderState.IN_FULFILMENT.value]
+    has_free = exists().where(
+        stock.pool_id == line.pool_id,
+        stock.sku == line.sku,
+        stock.halted == 0,
+        stock.on_hand - stock.reserved - stock.safety > 0,
+    )
+    query = (
+        select(line.order_id)
+        .distinct()
+        .join(tables.order, (order.pool_id == line.pool_id) & (order.order_id == line.order_id))
+        .where(line.pool_id == tx.pool, line.short > 0, order.state.in_(states), line.order_id > after, has_free)
+        .order_by(line.order_id)
+        .limit(limit)
+    )
+    book = OrderBook(tx)
+    entries = book.load([row.order_id for row in tx.connection.execute(query)])
+    source(tx, entries, context)
+    book.save()
+    return [entry.answer() for entry in entries]
+
+
 def source(tx: Transaction, entries: Sequence[OrderEntry], context: SourcingContext, *, offer: bool = True) -> None:
     """Find nodes for the open units of these orders, hold the goods there, and offer the work.
 
@@ -97,10 +126,15 @@ def source(tx: Transaction, entries: Sequence[OrderEntry], context: SourcingCont
         answers = _hold(tx, parts, provisional, round_number)
         refused = {order_id for order_id, answer in answers.items() if not answer.applied}
         settled = {entry.order_id: entry for entry in waiting if entry.order_id not in refused}
+        recorded: list[_Part] = []
         for entry in settled.values():
             own = [part for part in parts if part.entry is entry]
+            if entry.order_id not in provisional and _is_nothing_new(own):
+                entry.attempt -= 1
+                continue
             _record(tx, own, answers.get(entry.order_id), offer=offer)
-        _record_decisions(tx, [part for part in parts if part.entry.order_id in settled], context)
+            recorded += own
+        _record_decisions(tx, recorded, context)
         waiting = [entry for entry in waiting if entry.order_id in refused]
     for entry in waiting:
         entry.settle()
@@ -208,6 +242,15 @@ def _record(tx: Transaction, parts: Sequence[_Part], answer: StockAnswer | None,
         for part in parts:
             _offer(tx, part, holds)
     entry.settle()
+
+
+def _is_nothing_new(parts: Sequence[_Part]) -> bool:
+    """Whether an order that was short before is exactly as short now."""
+    entry = parts[0].entry
+    if any(part.plan.assignments for part in parts):
+        return False
+    missing = {one.line: one.missing for part in parts for one in part.plan.shortfalls}
+    return all(entry.lines[line].short == units for line, units in missing.items())
 
 
 def _offer(tx: Transaction, part: _Part, holds: dict[tuple[str, str], str]) -> None:

@@ -211,3 +211,27 @@ def test_every_change_is_announced_once_and_in_order(hub: OrderHub) -> None:
     ]
     own = [fact.type for fact in facts if fact.subject == f"order/{placed.order}"]
     assert own == ["omo.order.in_fulfilment.v1", "omo.order.in_fulfilment.v1", "omo.order.fulfilled.v1"]
+
+
+def test_what_was_short_is_served_once_it_arrives(hub: OrderHub) -> None:
+    stock(hub, {("A", NEAR): 1})
+    part, none = hub.orders.place_many([order("1", {"A": 1, "B": 2}), order("2", {"C": 1})])
+    assert (part.state, none.state) == (OrderState.IN_FULFILMENT, OrderState.UNFULFILLABLE)
+    assert hub.sourcing.retry_short() == []
+    stock(hub, {("B", FAR): 1, ("D", FAR): 1}, key="more")
+    (retried,) = hub.sourcing.retry_short()
+    assert [(one.node, one.attempt) for one in retried.fulfilment_orders] == [(NEAR, 1), (FAR, 2)]
+    assert [(one.sku, one.missing) for one in retried.shortfalls] == [("B", 1)]
+    assert hub.sourcing.retry_short() == []
+    stock(hub, {("C", CLOSE): 1}, key="and more")
+    assert [one.state for one in hub.sourcing.retry_short()] == [OrderState.IN_FULFILMENT]
+
+
+def test_trying_again_in_vain_leaves_no_trace(hub: OrderHub) -> None:
+    stock(hub, {("A", NEAR): 1})
+    (offer,) = hub.orders.place(order("1", {"A": 1})).fulfilment_orders
+    hub.fulfilment.reject(offer.fulfilment, reason="broken", key="r")
+    before = hub.orders.find("shop", "1")
+    # The only unit lies where the node said no.
+    assert hub.sourcing.retry_short() == [before]
+    assert hub.orders.find("shop", "1") == before

@@ -169,6 +169,14 @@ def test_what_left_before_a_cancellation_stays_sold(hub: OrderHub) -> None:
     assert hub.orders.cancel("shop", "1").refusals[0].code == "order_closed"
 
 
+def test_cancelling_what_was_short_leaves_what_was_sent(hub: OrderHub) -> None:
+    stock(hub, {("A", NEAR): 1})
+    (fulfilment,) = hub.orders.place(order("1", {"A": 1, "B": 1})).fulfilment_orders
+    hub.fulfilment.accept(fulfilment.fulfilment, key="a")
+    assert hub.fulfilment.ship(fulfilment.fulfilment, key="s").order_state is OrderState.UNFULFILLABLE
+    assert hub.orders.cancel("shop", "1").state is OrderState.FULFILLED
+
+
 @pytest.mark.parametrize("changes", [{"status": OrderStatus.CLOSED}, {"test": True}])
 def test_a_closed_order_and_a_test_order_want_nothing(hub: OrderHub, changes: dict[str, Any]) -> None:
     stock(hub, {("A", NEAR): 5})
