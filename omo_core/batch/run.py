@@ -113,6 +113,7 @@ class Run:
         nodes = SimulatedNodes(kinds, reject_share=self.options.reject_share, seed=self.options.seed)
         done = self._go_on()
         total = reader.count()
+        self._tell("flow", done, total)
         for window in _windows(reader.lines(), self.options.window, skip=done):
             before = len(self.log.rejected)
             self._window(reader, window, nodes)
@@ -163,6 +164,7 @@ class Run:
     def _receive(self, stem: str, rows: Sequence[StockRow]) -> None:
         # In key order: stock rows are written side by side, and what a SKU gets at many nodes is one supplier line.
         rows = sorted(rows, key=attrgetter("sku", "node"))
+        self._tell("stock", 0, len(rows))
         for start in range(0, len(rows), RECEIPT_LINES):
             part = rows[start : start + RECEIPT_LINES]
             lines = tuple(_demand(row) for row in part)

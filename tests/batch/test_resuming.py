@@ -17,7 +17,7 @@ class Stop:
         self._left = windows
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        if stage == "flow":
+        if stage == "flow" and done:
             self._left -= 1
             if not self._left:
                 raise KeyboardInterrupt
