@@ -65,19 +65,6 @@ class Bookmark:
             put_setting(tx, f"{self._name}/rejected/{messages}", rows)
 
 
-def first_rejects(hub: OrderHub, name: str, lines: Sequence[int]) -> frozenset[int]:
-    """Lines that were rejected when a file was first used; this time's `lines` where it is the first."""
-
-    def work(tx: Transaction) -> frozenset[int]:
-        stored = _load(tx, name)
-        if stored is None:
-            put_setting(tx, name, json.dumps(list(lines)))
-            return frozenset(lines)
-        return frozenset(stored)
-
-    return hub.run(work)
-
-
 def _load(tx: Transaction, name: str) -> Any:
     stored = get_setting(tx, name)
     return None if stored is None else json.loads(stored)

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from operator import attrgetter
 from pathlib import Path
 from time import perf_counter
 from typing import Final, TypeVar
 
-from omo_core.batch.bookmark import Bookmark, first_rejects
+from omo_core.batch.bookmark import Bookmark
 from omo_core.batch.files import InputLine, RejectedRow, StockRow, fingerprint, read_stock
 from omo_core.batch.nodes import SimulatedNodes
+from omo_core.batch.opening import receive_opening_stock
 from omo_core.batch.reading import CsvRules, Message, Reader
 from omo_core.channels.native import NativeAdapter
 from omo_core.channels.port import ChannelAdapter, EventKind
@@ -25,7 +25,6 @@ from omo_core.hub.desks import read_network_file
 from omo_core.model.errors import DuplicateKeyMismatch, InvalidInput
 from omo_core.model.fulfilment import FulfilmentOrder
 from omo_core.model.refusals import Refusal
-from omo_core.model.stock import Demand, Receive
 from omo_core.orders import CancelOrder
 from omo_core.storage.clock import ManualClock
 
@@ -34,9 +33,6 @@ C = TypeVar("C")
 A = TypeVar("A")
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done and, where known, how much there is (else 0)."""
-
-RECEIPT_LINES: Final = 5_000
-"""Stock rows received in one command."""
 
 OFFER_PAGE: Final = 2_000
 
@@ -148,28 +144,14 @@ class Run:
 
     def _load_stock(self) -> None:
         """Receive the stock list in commands of many rows; a row of an unknown item or node is rejected alone."""
-        rows = list(read_stock(self.files.stock, self.files.columns, self.log.rejected))
+        rows = read_stock(self.files.stock, self.files.columns, self.log.rejected)
         self.stock_rows = [row for row in rows if self._row_is_known(row)]
-        usable = {row.line for row in self.stock_rows}
-        stem = f"stock/{fingerprint(self.files.stock)}"
-        missed = first_rejects(self.hub, stem, [row.line for row in rows if row.line not in usable])
-        self._receive(stem, [row for row in rows if row.line not in missed])
-        # A network that has grown since knows more of the same list: only what was passed over then comes in now.
-        for row in self.stock_rows:
-            if row.line in missed:
-                self.hub.stock.apply(Receive(key=f"{stem}/line/{row.line}", scope="batch", lines=(_demand(row),)))
+        for row, units in receive_opening_stock(self.hub, self.stock_rows, partial(self._tell, "stock")):
+            reason = f"{units} units of {row.sku} at {row.node} came with an earlier list; put that number back, or open a new pool"
+            self.log.rejected.append(RejectedRow(self.files.stock.name, row.line, "already_received", reason))
+        self.log.rejected.sort(key=lambda row: row.line)
         self.log.counts["stock_rows"] = len(self.stock_rows)
         self.log.counts["stock_units"] = sum(row.quantity for row in self.stock_rows)
-
-    def _receive(self, stem: str, rows: Sequence[StockRow]) -> None:
-        # In key order: stock rows are written side by side, and what a SKU gets at many nodes is one supplier line.
-        rows = sorted(rows, key=attrgetter("sku", "node"))
-        self._tell("stock", 0, len(rows))
-        for start in range(0, len(rows), RECEIPT_LINES):
-            part = rows[start : start + RECEIPT_LINES]
-            lines = tuple(_demand(row) for row in part)
-            self.hub.stock.apply(Receive(key=f"{stem}/{start}", scope="batch", lines=lines))
-            self._tell("stock", start + len(part), len(rows))
 
     def _row_is_known(self, row: StockRow) -> bool:
         unknown = self._unknown(row.node, [row.sku])
@@ -296,10 +278,6 @@ class Run:
             *(f"{ours}={theirs}" for ours, theirs in sorted(self.files.columns.items())),
         ]
         return f"run/{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
-
-
-def _demand(row: StockRow) -> Demand:
-    return Demand(sku=row.sku, node=row.node, quantity=row.quantity)
 
 
 def _holds_something(message: Message) -> bool:

@@ -132,6 +132,20 @@ def test_a_corrected_column_mapping_reads_the_same_file_again(shop: Shop) -> Non
     assert shop.rejected() == []
 
 
+def test_a_corrected_stock_list_adds_what_it_lacked_and_no_more(shop: Shop) -> None:
+    """A user corrects the row that was rejected and runs the same command again; goods must not double."""
+    shop.write_orders([order(1)])
+    shop.write_stock([("MUG", "WH", 10), ("CUP", "WH", "twenty"), ("TEA", "WH", 5), ("MUG", "WH", 1)])
+    shop.run()
+    assert shop.rejected() == [("stock.csv", 3, "invalid_quantity")]
+    shop.write_stock([("MUG", "WH", 12), ("CUP", "WH", 20), ("TEA", "WH", 4)])
+    for _ in range(2):
+        shop.run()
+        assert shop.rejected() == [("stock.csv", 4, "already_received")]
+        left = {(sku, node): units for sku, node, units, _, _ in decisions(shop.database)["levels"]}
+        assert left == {("MUG", "WH"): 11, ("CUP", "WH"): 20, ("TEA", "WH"): 5}
+
+
 def _fresh(folder: Path) -> Path:
     folder.mkdir()
     return folder

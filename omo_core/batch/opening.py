@@ -1,0 +1,71 @@
+"""The opening stock: a pool is brought to what the stock list says, however often and with whatever corrections."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from sqlalchemy import func, select
+
+from omo_core.batch.files import StockRow
+from omo_core.hub import OrderHub
+from omo_core.model.stock import Demand, Receive
+from omo_core.storage import tables
+from omo_core.storage.transaction import Transaction
+
+RECEIPT_LINES: Final = 5_000
+"""Rows received in one command."""
+
+SCOPE: Final = "opening-stock"
+
+Cell = tuple[str, str]
+"""(sku, node)."""
+
+
+def receive_opening_stock(
+    hub: OrderHub, rows: Sequence[StockRow], tell: Callable[[int, int], None]
+) -> list[tuple[StockRow, int]]:
+    """Receive the units that no list brought before; a second run, and one over a corrected list, adds only those.
+
+    Returns rows whose cell the list gives fewer units than came before, with the units that did: goods that may be
+    sold by now are not taken back. `tell` hears how many cells are done and how many there are.
+    """
+    listed: Counter[Cell] = Counter()
+    for row in rows:
+        listed[row.sku, row.node] += row.quantity
+    before = hub.run(_received, read_only=True)
+    # In key order: stock rows are written side by side, and what a SKU gets at many nodes is one supplier line.
+    due = [(cell, before.get(cell, 0), units) for cell, units in sorted(listed.items()) if units > before.get(cell, 0)]
+    done = len(listed) - len(due)
+    tell(done, len(listed))
+    for start in range(0, len(due), RECEIPT_LINES):
+        part = due[start : start + RECEIPT_LINES]
+        lines = tuple(Demand(sku=sku, node=node, quantity=units - old) for (sku, node), old, units in part)
+        hub.stock.apply(Receive(key=_key(part), scope=SCOPE, lines=lines))
+        done += len(part)
+        tell(done, len(listed))
+    lowered = {cell for cell, units in listed.items() if units < before.get(cell, 0)}
+    return [(row, before[row.sku, row.node]) for row in rows if (row.sku, row.node) in lowered]
+
+
+def _key(part: Iterable[tuple[Cell, int, int]]) -> str:
+    """Two runs at the same time bring the same units once."""
+    return hashlib.sha256(json.dumps(list(part)).encode()).hexdigest()
+
+
+def _received(tx: Transaction) -> dict[Cell, int]:
+    posting, operation = tables.posting.c, tables.operation.c
+    query = (
+        select(posting.sku, posting.node, func.sum(posting.quantity))
+        .join_from(
+            tables.posting,
+            tables.operation,
+            (operation.pool_id == posting.pool_id) & (operation.operation_id == posting.operation_id),
+        )
+        .where(posting.pool_id == tx.pool, operation.scope == SCOPE, posting.place == "stock")
+        .group_by(posting.sku, posting.node)
+    )
+    return {(sku, node): int(units) for sku, node, units in tx.connection.execute(query)}
