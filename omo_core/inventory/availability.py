@@ -12,6 +12,7 @@ from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
 
 _OPEN_COLUMNS = ("sku", "node", "pending")
+_FREE_COLUMNS = ("sku", "node", "condition", "on_hand", "reserved", "safety", "halted")
 
 
 def levels(tx: Transaction, pairs: Iterable[Cell]) -> list[Level]:
@@ -22,7 +23,8 @@ def levels(tx: Transaction, pairs: Iterable[Cell]) -> list[Level]:
 
 def levels_of_skus(tx: Transaction, skus: Iterable[str]) -> list[Level]:
     """Every stock row of the SKUs, in key order; one statement."""
-    return [_level(row) for row in _rows_of_skus(tx, skus)]
+    rows = tx.select(tables.stock, ROW_COLUMNS, ("sku",), {(sku,) for sku in skus})
+    return [_level(row) for row in rows if row.condition == SELLABLE]
 
 
 def available_of_skus(tx: Transaction, skus: Iterable[str], owners: Sequence[str] = ()) -> list[tuple[str, str, int]]:
@@ -36,9 +38,12 @@ def available_of_skus(tx: Transaction, skus: Iterable[str], owners: Sequence[str
         for sku, node, pending in tx.select(tables.hold, _OPEN_COLUMNS, ("owner",), [(owner,) for owner in owners]):
             own[sku, node] = own.get((sku, node), 0) + pending
     found = []
-    for sku, node, _, on_hand, reserved, safety, _, _, halted in _rows_of_skus(tx, skus):
-        available = on_hand - reserved - safety + own.get((sku, node), 0)
-        if available > 0 and not halted:
+    rows = tx.select(tables.stock, _FREE_COLUMNS, ("sku",), {(sku,) for sku in skus})
+    for sku, node, condition, on_hand, reserved, safety, halted in rows:
+        available = on_hand - reserved - safety
+        if own:
+            available += own.get((sku, node), 0)
+        if available > 0 and not halted and condition == SELLABLE:
             found.append((sku, node, available))
     return found
 
@@ -58,11 +63,6 @@ def available_to_promise(tx: Transaction, sku: str, node: str | None = None) -> 
     if node is not None:
         return available_by_pair(tx, [(sku, node)])[sku, node]
     return sum(available for _, _, available in available_of_skus(tx, [sku]))
-
-
-def _rows_of_skus(tx: Transaction, skus: Iterable[str]) -> Sequence[Any]:
-    rows = tx.select(tables.stock, ROW_COLUMNS, ("sku",), [(sku,) for sku in set(skus)])
-    return [row for row in rows if row.condition == SELLABLE]
 
 
 def _level(row: Sequence[Any]) -> Level:

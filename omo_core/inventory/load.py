@@ -68,9 +68,7 @@ def lock_rows(tx: Transaction, work: WorkingSet, cells: Iterable[Cell]) -> None:
 
     It is a statement of its own: what is read before the lock is granted may be out of date by then.
     """
-    keys = [(sku, node, SELLABLE) for sku, node in sorted(set(cells))]
-    if not keys:
-        return
+    keys = [(sku, node, SELLABLE) for sku, node in set(cells)]
     for found in tx.select(tables.stock, ROW_COLUMNS, ROW_KEY, keys, lock=True):
         sku, node, _, on_hand, reserved, safety, shortage, version, halted = found
         work.rows[sku, node] = Row(

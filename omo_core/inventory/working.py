@@ -144,6 +144,8 @@ class WorkingSet:
     def unknown(self, cells: Iterable[Cell]) -> tuple[Refusal, ...]:
         """A refusal for each item and node that the pool does not know; a cell with a stock row is known."""
         strangers = [cell for cell in cells if cell not in self.rows]
+        if not strangers:
+            return ()
         skus = dict.fromkeys(sku for sku, _ in strangers if sku not in self.skus)
         nodes = dict.fromkeys(node for _, node in strangers if node not in self.nodes)
         return (

@@ -10,8 +10,8 @@ before all other locks, cannot deadlock. SQLite needs no claim: its transaction 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import delete
 
@@ -38,9 +38,8 @@ class Stored:
     created_at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One command's row to record; `answer` is JSON text and never empty."""
+class Operation(NamedTuple):
+    """One command's row to record, in the order of the table's columns; `answer` is JSON text and never empty."""
 
     scope: str
     key: str
@@ -73,12 +72,12 @@ def record(tx: Transaction, operations: Sequence[Operation]) -> None:
         return
     if not all(operation.answer for operation in operations):
         raise DatabaseError("An operation needs an answer that is not empty")
-    rows = [{**asdict(operation), "created_at_us": tx.now_us} for operation in operations]
+    rows = [(*operation, tx.now_us) for operation in operations]
     if not tx.postgres:
-        tx.insert(tables.operation, rows)
+        tx.insert_tuples(tables.operation, _COLUMNS, rows)
         return
     # The guard on the empty answer is what makes an answer final.
-    claimed = [{**row, "unanswered": ""} for row in rows]
+    claimed = [{**dict(zip(_COLUMNS, row, strict=True)), "unanswered": ""} for row in rows]
     keys = {"scope": "scope", "key": "key", "answer": "unanswered"}
     matched = tx.update(tables.operation, claimed, keys=keys, changes=_COLUMNS[2:])
     if matched != len(operations):

@@ -86,15 +86,20 @@ def array_type(table: Table, column: str) -> str:
     return "text" if isinstance(kind, Text) else "bigint"
 
 
+@cache
+def _holds(table: Table, column: str) -> tuple[type, bool]:
+    return _KINDS[array_type(table, column)], bool(table.c[column].nullable)
+
+
 def checked(table: Table, column: str, values: Values) -> Values:
     """`values` if each is exactly what the column holds, so that both engines refuse alike what one would coerce.
 
     SQLite takes '12', 1.0 and True for an INTEGER and NUL inside a TEXT; PostgreSQL rounds floats. Subclasses such as
     StrEnum members are made plain. Raises `InvalidInput`.
     """
-    kind = _KINDS[array_type(table, column)]
+    kind, nullable = _holds(table, column)
     for found in set(map(type, values)):
-        if found is kind or (found is type(None) and table.c[column].nullable):
+        if found is kind or (found is type(None) and nullable):
             continue
         if found is bool or not issubclass(found, kind):
             raise InvalidInput(f"{table.name}.{column} takes {kind.__name__}, not {found.__name__}; convert it first")
