@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -68,29 +69,40 @@ def stock_columns(
     Raises `InvalidInput` on negative or absurd stock, an unknown node, or a (SKU, node) that comes twice.
     """
     skus = {sku: i for i, sku in enumerate(sorted(set(wanted)))}
-    cells: dict[tuple[int, int], int] = {}
-    for sku, node, available in stock:
-        if type(available) is not int or not 0 <= available <= MAX_QUANTITY:
-            raise InvalidInput(
-                f"stock of {sku!r} at {node!r} is {available!r}; give whole units from 0 to {MAX_QUANTITY}"
-            )
-        if node not in index.position:
-            raise InvalidInput(f"stock of {sku!r} names node {node!r}, which the network does not have")
-        if sku not in skus:
-            continue
-        cell = skus[sku], index.position[node]
-        if cell in cells:
-            raise InvalidInput(f"stock of {sku!r} at {node!r} is listed twice; list each (SKU, node) once")
-        cells[cell] = available
-    kept = sorted(cell for cell, available in cells.items() if available)
-    counts = np.bincount(np.array([sku for sku, _ in kept], dtype=np.int64), minlength=len(skus))
+    names, places, units = zip(*stock, strict=True) if (stock := list(stock)) else ((), (), ())
+    _check_stock(index, names, places, units)
+    nodes = np.fromiter(map(index.position.__getitem__, places), np.int64, count=len(places))
+    cell = np.fromiter(map(skus.get, names, repeat(-1)), np.int64, count=len(names)) * len(index.nodes) + nodes
+    available = np.array(units, dtype=np.int64)
+    in_order = np.argsort(cell, kind="stable")
+    in_order = in_order[cell[in_order] >= 0]
+    cell, available = cell[in_order], available[in_order]
+    if (twice := np.flatnonzero(cell[1:] == cell[:-1])).size:
+        sku, node = names[in_order[twice[0]]], places[in_order[twice[0]]]
+        raise InvalidInput(f"stock of {sku!r} at {node!r} is listed twice; list each (SKU, node) once")
+    cell, available = cell[available > 0], available[available > 0]
+    counts = np.bincount(cell // len(index.nodes), minlength=len(skus))
     columns = StockColumns(
         sku=tuple(skus),
         holder_ptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        node=np.array([node for _, node in kept], dtype=np.int32),
-        available=np.array([cells[cell] for cell in kept], dtype=np.int32),
+        node=(cell % len(index.nodes)).astype(np.int32),
+        available=available.astype(np.int32),
     )
     return columns, skus
+
+
+def _check_stock(index: NetworkIndex, skus: Sequence[str], nodes: Sequence[str], units: Sequence[int]) -> None:
+    """Look at whole columns first, and for the culprit only where there is one."""
+    if not set(map(type, units)) <= {int} or (units and not 0 <= min(units) <= max(units) <= MAX_QUANTITY):
+        sku, node, bad = next(
+            row
+            for row in zip(skus, nodes, units, strict=True)
+            if type(row[2]) is not int or not 0 <= row[2] <= MAX_QUANTITY
+        )
+        raise InvalidInput(f"stock of {sku!r} at {node!r} is {bad!r}; give whole units from 0 to {MAX_QUANTITY}")
+    if not index.position.keys() >= set(nodes):
+        sku, node = next(row for row in zip(skus, nodes, strict=True) if row[1] not in index.position)
+        raise InvalidInput(f"stock of {sku!r} names node {node!r}, which the network does not have")
 
 
 def demand_columns(index: NetworkIndex, demands: Sequence[OrderDemand], skus: dict[str, int]) -> DemandColumns:
