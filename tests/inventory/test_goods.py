@@ -126,3 +126,17 @@ def test_lines_of_one_row_may_not_add_to_an_absurd_quantity() -> None:
     for command in (receive, sell):
         with pytest.raises(ValidationError, match="add to more than"):
             command("r", ("MUG", "TPE", MAX_QUANTITY), ("MUG", "TPE", 1))
+
+
+def test_what_a_receipt_brings_of_an_item_comes_from_one_supplier_line(shop: Shop) -> None:
+    shop.apply(receive("r", ("MUG", "TPE", 5), ("BOWL", "TPE", 1), ("MUG", "KHH", 2), ("MUG", "TPE", 1)))
+    with shop.database.connection(read_only=True) as connection:
+        found = connection.exec_driver_sql("SELECT place, sku, node, quantity FROM omo_posting ORDER BY number")
+        lines = [tuple(row) for row in found]
+    assert lines == [
+        ("stock", "MUG", "TPE", 6),
+        ("stock", "BOWL", "TPE", 1),
+        ("stock", "MUG", "KHH", 2),
+        ("supplier", "MUG", "", -8),
+        ("supplier", "BOWL", "", -1),
+    ]

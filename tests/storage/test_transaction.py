@@ -29,6 +29,20 @@ def test_what_is_inserted_is_found_in_key_order_with_plain_values(database: Data
     assert type(found[2].on_hand) is int
 
 
+def test_tuples_are_inserted_as_rows_are(database: Database) -> None:
+    rows = [stock("b", "N2", on_hand=2**62), stock("a", "N9")]
+
+    def work(tx: Transaction) -> None:
+        tx.insert_tuples(tables.stock, tuple(rows[0]), [tuple(row.values()) for row in rows])
+        tx.insert_tuples(tables.stock, ("sku",), [])
+        found = tx.select(tables.stock, tuple(rows[0]), ("sku",), [("a",), ("b",)])
+        assert [row._asdict() for row in found] == sorted(rows, key=lambda row: str(row["sku"]))
+        with pytest.raises(InvalidInput, match="on_hand takes int, not str"):
+            tx.insert_tuples(tables.stock, tuple(rows[0]), [tuple(stock("c", on_hand="1").values())])
+
+    database.run(POOL, work)
+
+
 def test_part_of_a_key_finds_every_row_in_order_of_code_points(database: Database) -> None:
     names = ["Z", "a", "A", "é", "中", "1", "_", "a-b", "a b", "ab", "😀"]
 
