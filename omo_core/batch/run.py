@@ -23,13 +23,15 @@ from omo_core.channels.port import ChannelAdapter, EventKind
 from omo_core.hub import OrderHub
 from omo_core.hub.desks import read_network_file
 from omo_core.model.errors import DuplicateKeyMismatch, InvalidInput
-from omo_core.model.fulfilment import FulfilmentOrder
+from omo_core.model.fulfilment import FulfilmentOrder, PlacedOrder
+from omo_core.model.orders import Order
 from omo_core.model.refusals import Refusal
+from omo_core.model.stock import CounterSale, StockAnswer
 from omo_core.orders import CancelOrder
 from omo_core.storage.clock import ManualClock
+from omo_core.storage.transaction import Transaction
 
 T = TypeVar("T")
-C = TypeVar("C")
 A = TypeVar("A")
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done and, where known, how much there is (else 0)."""
@@ -57,7 +59,7 @@ class RunOptions:
     """Reads documents that stand in the file as they are, without an envelope."""
     reject_share: float = 0.0
     seed: int = 1
-    window: int = 100
+    window: int = 200
     """Messages read together; between windows nodes answer what they were offered before."""
     step_s: int = 3_600
     """Within a window, counter sales and orders of so many simulated seconds are handled together, sales first."""
@@ -95,7 +97,7 @@ class Run:
         self._skus = {item.sku for item in self.network.items}
         self._nodes = {node.node for node in self.network.nodes}
         self.stock_rows: list[StockRow] = []
-        self._in_hand: set[str] = set()
+        self._in_hand: dict[str, FulfilmentOrder] = {}
         self._bookmark = Bookmark(hub, self._name())
 
     def execute(self) -> RunLog:
@@ -117,8 +119,8 @@ class Run:
             rejected = self.log.rejected[before:] = sorted(self.log.rejected[before:], key=lambda row: row.line)
             self._bookmark.move(done, self.clock.now(), self._in_hand, rejected)
             self._tell("flow", done, total)
-        while self._answer_offers(nodes) or self._in_hand:
-            pass
+        while self._in_hand:
+            self._answer_offers(nodes)
         return self.log
 
     def _start_clock(self, reader: Reader) -> None:
@@ -134,7 +136,7 @@ class Run:
         if place is None:
             return 0
         self.clock.set(place.now)
-        self._in_hand = set(place.in_hand)
+        self._in_hand = {one.fulfilment: one for one in self._offers() if one.fulfilment in place.in_hand}
         self.log.resumed_after = place.messages
         return place.messages
 
@@ -175,20 +177,68 @@ class Run:
         self.log.counts["messages"] += len(lines)
         for step in _steps(messages, self.options.step_s):
             self.clock.set(max(self.clock.now(), step[-1].at))
-            self._stage("counter sales", partial(self._sell, step))
-            self._stage("place", partial(self._place, step))
+            self._step(step)
         self._answer_offers(nodes)
 
-    def _sell(self, messages: Iterable[Message]) -> None:
+    def _step(self, messages: Sequence[Message]) -> None:
+        """Counter sales, then orders, of one step of time, in one transaction; then what cancels orders."""
         sales = [one for one in messages if one.event.counter_sale is not None and self._is_known(one)]
         commands = [one.event.counter_sale.command() for one in sales if one.event.counter_sale is not None]
-        for one, answer in self._each(sales, commands, self.hub.stock.apply_many):
+        placing = [one for one in messages if one.event.order is not None]
+        orders = [one.event.order for one in placing if one.event.order is not None]
+        try:
+            sold, placed = self._sell_and_place(commands, orders)
+        except (InvalidInput, DuplicateKeyMismatch):
+            # Each alone, so that only the culprit is rejected.
+            for one, command in zip(sales, commands, strict=True):
+                self._count_sales(self._alone(one, partial(self.hub.stock.apply_many, [command])))
+            for one, order in zip(placing, orders, strict=True):
+                self._count_orders(self._alone(one, partial(self.hub.orders.place_many, [order])))
+        else:
+            self._count_sales(zip(sales, sold, strict=True))
+            self._count_orders(zip(placing, placed, strict=True))
+        self._cancel(messages)
+
+    def _sell_and_place(
+        self, commands: Sequence[CounterSale], orders: Sequence[Order]
+    ) -> tuple[list[StockAnswer], list[PlacedOrder]]:
+        def work(tx: Transaction) -> tuple[list[StockAnswer], list[PlacedOrder]]:
+            start = perf_counter()
+            sold = self.hub.stock.apply_many(commands, tx=tx) if commands else []
+            middle = perf_counter()
+            placed = self.hub.orders.place_many(orders, tx=tx) if orders else []
+            self.log.seconds["counter sales"] += middle - start
+            self.log.seconds["place"] += perf_counter() - middle
+            return sold, placed
+
+        return self.hub.run(work) if commands or orders else ([], [])
+
+    def _alone(self, message: Message, apply: Callable[[], list[A]]) -> Iterator[tuple[Message, A]]:
+        try:
+            (answer,) = apply()
+        except (InvalidInput, DuplicateKeyMismatch) as error:
+            self._reject(message, error.code, str(error))
+        else:
+            yield message, answer
+
+    def _count_sales(self, answers: Iterable[tuple[Message, StockAnswer]]) -> None:
+        for one, answer in answers:
             if answer.refusals:
                 self._reject(one, answer.refusals[0].code, answer.refusals[0].sentence)
                 continue
             self.log.counts["counter_sales"] += 1
             self.log.counts["displaced_units"] += sum(lost.quantity for lost in answer.displaced)
             self.log.counts["off_book_lines"] += len(answer.shortages)
+
+    def _count_orders(self, answers: Iterable[tuple[Message, PlacedOrder]]) -> None:
+        for one, placed in answers:
+            if placed.refusals and placed.refusals[0].code == "stale_version":
+                # Deliveries overtake each other; a newer version is there already, which is no fault of the row.
+                self.log.counts["overtaken"] += 1
+            elif placed.refusals:
+                self._reject(one, placed.refusals[0].code, placed.refusals[0].sentence)
+            else:
+                self.log.counts["orders"] += 1
 
     def _is_known(self, message: Message) -> bool:
         sold = message.event.counter_sale
@@ -197,17 +247,7 @@ class Run:
             self._reject(message, unknown.code, unknown.sentence)
         return unknown is None
 
-    def _place(self, messages: Sequence[Message]) -> None:
-        placing = [one for one in messages if one.event.order is not None]
-        orders = [one.event.order for one in placing if one.event.order is not None]
-        for one, placed in self._each(placing, orders, self.hub.orders.place_many):
-            if placed.refusals and placed.refusals[0].code == "stale_version":
-                # Deliveries overtake each other; a newer version is there already, which is no fault of the row.
-                self.log.counts["overtaken"] += 1
-            elif placed.refusals:
-                self._reject(one, placed.refusals[0].code, placed.refusals[0].sentence)
-            else:
-                self.log.counts["orders"] += 1
+    def _cancel(self, messages: Sequence[Message]) -> None:
         cancelling = [one.event.cancellation for one in messages if one.event.cancellation is not None]
         if cancelling:
             self.hub.orders.cancel_many(
@@ -220,23 +260,6 @@ class Run:
                 one, "not_inside", "the message only names an order; fetch it and put its document in the file"
             )
 
-    def _each(
-        self, messages: Sequence[Message], commands: Sequence[C], apply: Callable[[Sequence[C]], list[A]]
-    ) -> Iterator[tuple[Message, A]]:
-        """The answers of a batch; if it is refused as a whole, each alone, so that only the culprit is rejected."""
-        if not commands:
-            return
-        try:
-            yield from zip(messages, apply(commands), strict=True)
-        except (InvalidInput, DuplicateKeyMismatch):
-            for message, command in zip(messages, commands, strict=True):
-                try:
-                    answers = apply([command])
-                except (InvalidInput, DuplicateKeyMismatch) as error:
-                    self._reject(message, error.code, str(error))
-                else:
-                    yield message, answers[0]
-
     def _offers(self) -> list[FulfilmentOrder]:
         """Everything that nodes have in hand now."""
         offers: list[FulfilmentOrder] = []
@@ -244,15 +267,15 @@ class Run:
             offers.extend(page)
         return offers
 
-    def _answer_offers(self, nodes: SimulatedNodes) -> int:
-        """Nodes answer what they already had in hand when they were last asked; returns how many answers that made."""
-        offers = self._offers()
-        commands = nodes.answer([one for one in offers if one.fulfilment in self._in_hand])
-        self._in_hand = {one.fulfilment for one in offers} - {one.fulfilment for one in commands}
+    def _answer_offers(self, nodes: SimulatedNodes) -> None:
+        """Nodes answer what they had in hand when they were last asked, and take note of what they have now.
+
+        An offer that a counter sale or a cancellation took back meanwhile is refused, which changes nothing.
+        """
+        commands = nodes.answer(self._in_hand.values())
         answers = self._stage("fulfil", lambda: self.hub.fulfilment.apply_many(commands) if commands else [])
-        for answer in answers:
-            self.log.counts[f"answers_{answer.kind}"] += 1
-        return len(answers)
+        self.log.counts.update(f"answers_{answer.kind}" for answer in answers if not answer.refusals)
+        self._in_hand = {one.fulfilment: one for one in self._stage("fulfil", self._offers)}
 
     def _tell(self, stage: str, done: int, total: int) -> None:
         if self._progress is not None:

@@ -117,4 +117,4 @@ class OrderHub:
 
     def audit(self, *, halt: bool = False) -> AuditReport:
         """Check every invariant that the pool's state can show; `halt` stops sales from rows that broke one."""
-        return self.run(lambda tx: audit(tx, halt=halt))
+        return self.run(lambda tx: audit(tx, halt=halt), read_only=not halt)
