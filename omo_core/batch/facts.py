@@ -107,7 +107,7 @@ def read_orders(tx: Transaction) -> list[OrderFact]:
         .where(table.c.pool_id == tx.pool, table.c.document.is_not(None))
         .order_by(table.c.order_id)
     )
-    facts = {row.order_id: OrderFact(*row) for row in tx.connection.execute(query)}
+    facts = {row.order_id: OrderFact(*row) for row in tx.connection.execute(query).all()}
     for row in _rows(tx, "order_line", "order_id", "line", "sku", "wanted", order=("order_id", "position")):
         if row.order_id in facts and row.wanted:
             facts[row.order_id].wanted[row.line] = (row.sku, row.wanted)
@@ -146,7 +146,7 @@ def read_counter_sales(tx: Transaction) -> list[SaleFact]:
         .where(posting.pool_id == tx.pool, posting.place == "customer", operation.kind == "counter_sale")
         .order_by(posting.operation_id, posting.number)
     )
-    return [SaleFact(*row) for row in tx.connection.execute(query)]
+    return [SaleFact(*row) for row in tx.connection.execute(query).all()]
 
 
 def count_shortage_units(tx: Transaction) -> tuple[int, int]:
@@ -166,4 +166,4 @@ def goes_to(fact: OrderFact) -> tuple[str | None, Any]:
 def _rows(tx: Transaction, name: str, *columns: str, order: tuple[str, ...]) -> Iterator[Any]:
     table = tables.metadata.tables[f"omo_{name}"]
     query = select(*(table.c[column] for column in columns)).where(table.c.pool_id == tx.pool)
-    return iter(tx.connection.execute(query.order_by(*(table.c[column] for column in order))))
+    return iter(tx.connection.execute(query.order_by(*(table.c[column] for column in order))).all())

