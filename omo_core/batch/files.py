@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from omo_core.channels.reading import read_json
 from omo_core.model.errors import InvalidInput
@@ -35,8 +35,7 @@ class RejectedRow:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class StockRow:
+class StockRow(NamedTuple):
     """Sellable goods of one item at one node at the start."""
 
     line: int

