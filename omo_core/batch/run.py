@@ -61,7 +61,7 @@ class RunOptions:
     seed: int = 1
     window: int = 200
     """Messages read together; between windows nodes answer what they were offered before."""
-    step_s: int = 3_600
+    step_s: int = 7_200
     """Within a window, counter sales and orders of so many simulated seconds are handled together, sales first."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -154,25 +154,42 @@ def _provisional_holds(tx: Transaction, entries: Sequence[OrderEntry]) -> dict[s
 def _solve(
     tx: Transaction, entries: Sequence[OrderEntry], context: SourcingContext, free_owners: Sequence[str]
 ) -> list[_Part]:
-    """One plan for all open lines; a one-hour promise that cannot be kept whole is solved again as shipping."""
+    """One plan for all open lines; one-hour parts that cannot be kept whole become shipping."""
     demands = [demand for entry in entries for demand in _demands(tx, entry)]
     skus = sorted({line.sku for demand in demands for line in demand.lines})
     stock = available_of_skus(tx, skus, owners=free_owners)
     by_order = {entry.order_id: entry for entry in entries}
-    plan = _plan(context, demands, stock)
-    unkept = {
-        demand.order
-        for place, demand in enumerate(demands)
-        if demand.method is DeliveryMethod.ONE_HOUR and plan.orders[place].shortfalls
-    }
-    if unkept and context.policy.one_hour_falls_back_to_ship:
-        methods = dict.fromkeys(unkept, DeliveryMethod.SHIP)
-        demands = [replace(demand, method=methods.get(demand.order, demand.method)) for demand in demands]
-        plan = _plan(context, demands, stock)
-    return [
+    parts = [
         _Part(by_order[demand.order.rpartition("#")[0]], demand.method, solved)
-        for demand, solved in zip(demands, plan.orders, strict=True)
+        for demand, solved in zip(demands, _plan(context, demands, stock).orders, strict=True)
     ]
+    if context.policy.one_hour_falls_back_to_ship:
+        _ship_what_is_too_late(context, demands, parts, stock)
+    return parts
+
+
+def _ship_what_is_too_late(
+    context: SourcingContext,
+    demands: Sequence[OrderDemand],
+    parts: Sequence[_Part],
+    stock: Sequence[tuple[str, str, int]],
+) -> None:
+    """Solve one-hour parts that cannot be kept whole again, as shipping, on what the others of the batch left."""
+    unkept = [
+        place for place, part in enumerate(parts) if part.method is DeliveryMethod.ONE_HOUR and part.plan.shortfalls
+    ]
+    if not unkept:
+        return
+    again = [replace(demands[place], method=DeliveryMethod.SHIP) for place in unkept]
+    skus = {line.sku for demand in again for line in demand.lines}
+    taken: Counter[tuple[str, str]] = Counter()
+    kept = set(range(len(parts))).difference(unkept)
+    for part in (parts[place] for place in sorted(kept)):
+        for one in part.plan.assignments:
+            taken[one.sku, one.node] += one.quantity
+    left = [(sku, node, units - taken[sku, node]) for sku, node, units in stock if sku in skus]
+    for place, solved in zip(unkept, _plan(context, again, left).orders, strict=True):
+        parts[place].method, parts[place].plan = DeliveryMethod.SHIP, solved
 
 
 def _plan(context: SourcingContext, demands: Sequence[OrderDemand], stock: Sequence[tuple[str, str, int]]) -> Plan:
