@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 BENCH_ARGS ?=
 
+# Setting up ends with compiling the kernels, so that no run waits for it.
 # A stamp carries a checksum of what it was made from: after a change of branch the environment is made
 # again exactly when these files differ, whatever their dates say.
 RUN_STAMP := $(VENV)/.stamp-run-$(shell cat requirements/run.txt pyproject.toml | cksum | cut -d' ' -f1)
@@ -50,10 +51,12 @@ $(RUN_STAMP): | $(BIN)/python
 	@echo "Setting up $(VENV) for the demo ..."
 	@$(PIP) install --require-hashes -r requirements/run.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(BIN)/omo warmup
 	@rm -f $(VENV)/.stamp-run-* && touch $@
 
 $(DEV_STAMP): | $(BIN)/python
 	@echo "Setting up $(VENV) for development ..."
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(BIN)/omo warmup
 	@rm -f $(VENV)/.stamp-dev-* && touch $@

@@ -156,6 +156,8 @@ class Run:
         self.log.counts["stock_units"] = sum(row.quantity for row in self.stock_rows)
 
     def _row_is_known(self, row: StockRow) -> bool:
+        if row.sku in self._skus and row.node in self._nodes:
+            return True
         unknown = self._unknown(row.node, [row.sku])
         if unknown is not None:
             self.log.rejected.append(RejectedRow(self.files.stock.name, row.line, unknown.code, unknown.sentence))
