@@ -101,8 +101,9 @@ def require_same(stored: Stored, command: Command) -> None:
 def _claim(tx: Transaction, wanted: list[ScopedKey]) -> list[ScopedKey]:
     """Claim keys; returns those that were taken before, committed by others or claimed by this transaction."""
     blank = {"kind": "", "request_sha256": "", "answer": "", "created_at_us": tx.now_us}
-    # A claim's id must be unique as well; no real id looks like this, and no key holds a control character.
-    rows = [{"scope": scope, "key": key, "operation_id": f"?{scope}\x1f{key}", **blank} for scope, key in wanted]
+    # A claim's id is its own, never made from the key: rivals must meet in the index that ON CONFLICT names and in no
+    # other. A plain unique index lets each wait for the other's half-inserted row, which is a deadlock.
+    rows = [{"scope": scope, "key": key, "operation_id": f"?{tx.new_id()}", **blank} for scope, key in wanted]
     claimed = tx.insert_new(tables.operation, rows)
     tx.at_commit(_CLAIMS, _drop_claims).extend(claimed)
     taken = set(wanted).difference(claimed)
