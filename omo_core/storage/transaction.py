@@ -65,7 +65,8 @@ class Transaction:
         """Insert those `rows` whose primary key is not taken; returns the keys inserted (without pool_id), sorted.
 
         On PostgreSQL a rival that is inserting the same key is waited for. Keys go in sorted, so that two batches
-        that share some cannot deadlock. Each key may stand in `rows` once.
+        that share some cannot deadlock; other unique columns must differ between rivals, or they can. Each key may
+        stand in `rows` once.
         """
         keys = tuple(column.name for column in table.primary_key if column.name != "pool_id")
         pick = itemgetter(*keys) if len(keys) > 1 else lambda row: (row[keys[0]],)
