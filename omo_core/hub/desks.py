@@ -44,8 +44,8 @@ from omo_core.model.stock import (
     Receive,
     SetSafety,
     StockAnswer,
-    StockCommand,
 )
+from omo_core.model.stock_commands import StockCommand
 from omo_core.orders import (
     CancelOrder,
     apply_fulfilment,

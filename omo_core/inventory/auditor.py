@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import Table, func, select, text
 
 from omo_core.inventory.audit_checks import CHECKS, HALTING, Check
+from omo_core.inventory.availability import Pair
 from omo_core.inventory.load import ROW_KEY
-from omo_core.inventory.working import Cell
 from omo_core.model.stock import SELLABLE
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
@@ -38,7 +38,7 @@ class AuditReport:
     """Broken cases by name of check; every check that ran is in it."""
     counted: Mapping[str, int]
     """Rows looked at, by table."""
-    halted: tuple[Cell, ...] = ()
+    halted: tuple[Pair, ...] = ()
     """Stock rows that this audit halted."""
 
     @property
@@ -60,7 +60,7 @@ def audit(tx: Transaction, *, halt: bool = False, limit: int = 1000) -> AuditRep
     """
     findings: list[Finding] = []
     found: dict[str, int] = {}
-    broken: set[Cell] = set()
+    broken: set[Pair] = set()
     for check in CHECKS:
         found[check.name] = 0
         for row in tx.connection.execute(text(check.sql), {"pool": tx.pool}).mappings():
@@ -89,7 +89,7 @@ def _finding(check: Check, row: dict[str, object]) -> Finding:
     )
 
 
-def _halt(tx: Transaction, broken: set[Cell]) -> tuple[Cell, ...]:
+def _halt(tx: Transaction, broken: set[Pair]) -> tuple[Pair, ...]:
     keys = [(*cell, SELLABLE) for cell in sorted(broken)]
     rows = [row for row in tx.select(tables.stock, (*ROW_KEY, "halted"), ROW_KEY, keys, lock=True) if not row.halted]
     halting = [{"sku": row.sku, "node": row.node, "condition": row.condition, "halted": 1} for row in rows]

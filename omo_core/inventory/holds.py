@@ -11,7 +11,7 @@ from sqlalchemy import select
 from omo_core.inventory.decide import is_expired
 from omo_core.inventory.load import HOLD_COLUMNS, cells_of_holds, held_units, load_holds, lock_rows
 from omo_core.inventory.record import record
-from omo_core.inventory.verbs import end_holds
+from omo_core.inventory.verbs_holds import end_holds
 from omo_core.inventory.working import WorkingSet
 from omo_core.model.stock import Hold, HoldState, StockAnswer
 from omo_core.storage import operations, tables

@@ -6,26 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from omo_core.inventory.decide import OPEN_STATES
+from omo_core.inventory.registry import ANNEXES, verb_of
 from omo_core.inventory.working import Cell, HeldUnits, Row, WorkingSet
-from omo_core.model.stock import (
-    SELLABLE,
-    ConfirmHolds,
-    CounterSale,
-    HoldState,
-    IssueHolds,
-    PlaceHolds,
-    Receive,
-    ReleaseHolds,
-    ReplaceHolds,
-    SetSafety,
-    StockCommand,
-)
+from omo_core.model.stock import SELLABLE, HoldState
+from omo_core.model.stock_commands import StockCommand
 from omo_core.storage import tables
 from omo_core.storage.catalogue import known_nodes, known_skus
 from omo_core.storage.transaction import Transaction
 
 ROW_KEY = ("sku", "node", "condition")
-ROW_COLUMNS = (*ROW_KEY, "on_hand", "reserved", "safety", "shortage", "version", "halted")
+ROW_COLUMNS = (*ROW_KEY, "on_hand", "reserved", "safety", "shortage", "version", "halted", "safety_permille")
 HOLD_COLUMNS = (
     "hold",
     "owner",
@@ -40,27 +30,38 @@ HOLD_COLUMNS = (
     "placed_at_us",
     "expires_at_us",
     "operation_id",
+    "returned",
+    "extended",
+    "dies_at_us",
+    "channel",
 )
 
 
 def load(tx: Transaction, commands: Sequence[StockCommand]) -> WorkingSet:
     """Everything the commands can decide on; their stock rows stay locked until the transaction ends."""
     work = WorkingSet(now_us=tx.now_us, new_id=tx.new_id)
-    hold_ids = {hold_id for command in commands for hold_id in _named_holds(command)}
-    cells = {cell for command in commands for cell in _named_cells(command)}
+    cells: set[Cell] = set()
+    hold_ids: set[str] = set()
+    for command in commands:
+        verb = verb_of(command)
+        cells.update(verb.cells(command))
+        hold_ids.update(verb.holds(command))
     lock_rows(tx, work, cells | cells_of_holds(tx, hold_ids))
     load_holds(tx, work, hold_ids)
     _load_promises(tx, work, commands)
     strangers = cells - work.rows.keys()
-    work.skus = known_skus(tx, [sku for sku, _ in strangers])
-    work.nodes = known_nodes(tx, [node for _, node in strangers])
+    work.skus = known_skus(tx, [sku for sku, _, _ in strangers])
+    work.nodes = known_nodes(tx, [node for _, node, _ in strangers])
+    for annex in ANNEXES:
+        work.annexes[annex] = annex.load(tx, work, commands)
     return work
 
 
 def cells_of_holds(tx: Transaction, hold_ids: Iterable[str]) -> set[Cell]:
     """The rows that carry the named holds. A hold never moves, so this needs no lock."""
     keys = [(hold_id,) for hold_id in sorted(set(hold_ids))]
-    return {(row.sku, row.node) for row in tx.select(tables.hold, ("sku", "node"), ("hold",), keys)} if keys else set()
+    found = tx.select(tables.hold, ("sku", "node"), ("hold",), keys) if keys else ()
+    return {(sku, node, SELLABLE) for sku, node in found}
 
 
 def lock_rows(tx: Transaction, work: WorkingSet, cells: Iterable[Cell]) -> None:
@@ -68,12 +69,10 @@ def lock_rows(tx: Transaction, work: WorkingSet, cells: Iterable[Cell]) -> None:
 
     It is a statement of its own: what is read before the lock is granted may be out of date by then.
     """
-    keys = [(sku, node, SELLABLE) for sku, node in set(cells)]
-    for found in tx.select(tables.stock, ROW_COLUMNS, ROW_KEY, keys, lock=True):
-        sku, node, _, on_hand, reserved, safety, shortage, version, halted = found
-        work.rows[sku, node] = Row(
-            sku, node, on_hand, reserved, safety, shortage, version, bool(halted), stored_version=version
-        )
+    for found in tx.select(tables.stock, ROW_COLUMNS, ROW_KEY, set(cells), lock=True):
+        row = Row(*found)
+        row.halted, row.stored_version = bool(row.halted), row.version
+        work.rows[row.cell] = row
 
 
 def load_holds(tx: Transaction, work: WorkingSet, hold_ids: Iterable[str]) -> None:
@@ -85,26 +84,25 @@ def load_holds(tx: Transaction, work: WorkingSet, hold_ids: Iterable[str]) -> No
 
 
 def _load_promises(tx: Transaction, work: WorkingSet, commands: Sequence[StockCommand]) -> None:
-    """Read the open holds of every row that counter sales of this batch may leave with too little.
+    """Read the open holds of every row that facts of this batch may leave with less than is promised.
 
     The estimate counts everything the batch may take from a row and nothing that it may bring.
     """
-    sold: set[Cell] = set()
+    displacing: set[Cell] = set()
     taken: dict[Cell, int] = {}
     for command in commands:
-        lines = command.place if isinstance(command, ReplaceHolds) else getattr(command, "lines", ())
-        if isinstance(command, CounterSale):
-            sold.update((line.sku, line.node) for line in lines)
-        if isinstance(command, CounterSale | PlaceHolds | ReplaceHolds):
-            for line in lines:
-                cell = (line.sku, line.node)
-                taken[cell] = taken.get(cell, 0) + line.quantity
-    for cell in sorted(sold):
+        verb = verb_of(command)
+        takes = verb.takes(command, work)
+        if verb.displaces:
+            displacing.update(takes)
+        for cell, units in takes.items():
+            taken[cell] = taken.get(cell, 0) + units
+    for cell in sorted(displacing):
         row = work.rows.get(cell) or Row(*cell)
         if taken[cell] > row.on_hand - row.reserved:
             work.holds_by_cell[cell] = []
     states = [state.value for state in OPEN_STATES]
-    keys = [(*cell, SELLABLE, state) for cell in work.holds_by_cell for state in states if cell in work.rows]
+    keys = [(*cell, state) for cell in work.holds_by_cell for state in states if cell in work.rows]
     if keys:
         for found in tx.select(tables.hold, HOLD_COLUMNS, (*ROW_KEY, "state"), keys):
             hold = _keep(work, found)
@@ -114,8 +112,8 @@ def _load_promises(tx: Transaction, work: WorkingSet, commands: Sequence[StockCo
 def held_units(row: Sequence[Any]) -> HeldUnits:
     """A stored hold from its `HOLD_COLUMNS`."""
     hold = HeldUnits(*row)
-    hold.state = hold.stored_state = HoldState(hold.state)
-    hold.stored_pending = hold.pending
+    hold.state = HoldState(hold.state)
+    hold.stored = hold.changing
     return hold
 
 
@@ -124,27 +122,3 @@ def _keep(work: WorkingSet, row: Sequence[Any]) -> HeldUnits:
     if row[0] not in work.holds:
         work.holds[row[0]] = held_units(row)
     return work.holds[row[0]]
-
-
-def _named_cells(command: StockCommand) -> Iterable[Cell]:
-    match command:
-        case SetSafety():
-            return [(command.sku, command.node)]
-        case Receive() | CounterSale() | PlaceHolds():
-            return [(line.sku, line.node) for line in command.lines]
-        case ReplaceHolds():
-            return [(line.sku, line.node) for line in command.place]
-        case _:
-            return []
-
-
-def _named_holds(command: StockCommand) -> Iterable[str]:
-    match command:
-        case ReplaceHolds():
-            return command.release
-        case ConfirmHolds() | ReleaseHolds():
-            return command.holds
-        case IssueHolds():
-            return [line.hold for line in command.lines]
-        case _:
-            return []

@@ -7,10 +7,11 @@ from typing import Final
 
 from omo_core.inventory.load import load
 from omo_core.inventory.record import record
-from omo_core.inventory.verbs import perform
+from omo_core.inventory.registry import perform
 from omo_core.model.errors import DuplicateKeyMismatch
 from omo_core.model.refusals import Refusal
-from omo_core.model.stock import CounterSale, StockAnswer, StockCommand
+from omo_core.model.stock import StockAnswer
+from omo_core.model.stock_commands import StockCommand
 from omo_core.storage import operations
 from omo_core.storage.operations import Operation, ScopedKey
 from omo_core.storage.transaction import Transaction
@@ -83,16 +84,17 @@ def _apply_fresh(
         )
         answers[name] = answer
         rows.append(Operation(*name, operation_id, command.kind, digests[name], answer.model_dump_json()))
-        if isinstance(command, CounterSale) and (answer.displaced or answer.shortages):
+        if answer.displaced or answer.shortages:
             tx.publish(SOLD_SHORT, f"operation/{operation_id}", _sold_short(command, answer))
     record(tx, work)
     operations.record(tx, rows)
     return answers
 
 
-def _sold_short(command: CounterSale, answer: StockAnswer) -> dict[str, object]:
+def _sold_short(command: StockCommand, answer: StockAnswer) -> dict[str, object]:
     return {
-        "reference": command.reference,
+        "kind": command.kind,
+        "reference": getattr(command, "reference", None),
         "displaced": [one.model_dump(mode="json") for one in answer.displaced],
         "shortages": [one.model_dump(mode="json") for one in answer.shortages],
     }

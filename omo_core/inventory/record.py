@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
 from omo_core.inventory.load import ROW_COLUMNS, ROW_KEY
@@ -13,7 +14,7 @@ from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
 
 _COUNTERS = ("on_hand", "reserved", "safety", "shortage")
-_KNOWN = (*ROW_KEY, *_COUNTERS, "version", "next_version")
+_KNOWN = (*ROW_KEY, *_COUNTERS, "safety_permille", "version", "next_version")
 
 
 def record(tx: Transaction, work: WorkingSet) -> None:
@@ -25,19 +26,21 @@ def record(tx: Transaction, work: WorkingSet) -> None:
     _write_holds(tx, work.holds.values())
     tx.insert_tuples(tables.posting, POSTING_COLUMNS, work.postings)
     tx.insert(tables.count_task, work.count_tasks)
+    for annex in work.annexes.values():
+        annex.record(tx)
 
 
 def _write_rows(tx: Transaction, rows: Iterable[Row]) -> None:
     known: list[dict[str, Any]] = []
     fresh: list[tuple[Any, ...]] = []
-    for row in sorted(rows, key=lambda row: (row.sku, row.node)):
+    for row in sorted(rows, key=attrgetter("cell")):
         counters = (row.on_hand, row.reserved, row.safety, row.shortage)
         if row.stored_version:
-            versions = (row.stored_version, row.version)
-            known.append(dict(zip(_KNOWN, (row.sku, row.node, SELLABLE, *counters, *versions), strict=True)))
+            versions = (row.safety_permille, row.stored_version, row.version)
+            known.append(dict(zip(_KNOWN, (*row.cell, *counters, *versions), strict=True)))
         else:
-            fresh.append((row.sku, row.node, SELLABLE, *counters, row.version, 0))
-    changes = {name: name for name in _COUNTERS} | {"version": "next_version"}
+            fresh.append((*row.cell, *counters, row.version, 0, row.safety_permille))
+    changes = {name: name for name in (*_COUNTERS, "safety_permille")} | {"version": "next_version"}
     matched = tx.update(tables.stock, known, keys=(*ROW_KEY, "version"), changes=changes)
     _require(matched, len(known), "stock rows")
     tx.insert_tuples(tables.stock, ROW_COLUMNS, fresh)
@@ -45,26 +48,30 @@ def _write_rows(tx: Transaction, rows: Iterable[Row]) -> None:
 
 def _write_holds(tx: Transaction, holds: Iterable[HeldUnits]) -> None:
     holds = list(holds)
-    tx.insert(tables.hold, [_fresh(hold) for hold in holds if hold.stored_state is None])
+    tx.insert(tables.hold, [_fresh(hold) for hold in holds if hold.stored is None])
     changed = [
         {
             "hold": hold.hold,
-            "state": hold.stored_state.value,
-            "pending": hold.stored_pending,
+            "state": hold.stored[0].value,
+            "pending": hold.stored[1],
             "next_state": hold.state.value,
             "next_pending": hold.pending,
             "issued": hold.issued,
             "released": hold.released,
+            "returned": hold.returned,
+            "extended": hold.extended,
             "expires_at_us": hold.expires_at_us,
         }
         for hold in holds
-        if hold.stored_state is not None and hold.changed
+        if hold.stored is not None and hold.changed
     ]
     changes = {
         "state": "next_state",
         "pending": "next_pending",
         "issued": "issued",
         "released": "released",
+        "returned": "returned",
+        "extended": "extended",
         "expires_at_us": "expires_at_us",
     }
     matched = tx.update(tables.hold, changed, keys=("hold", "state", "pending"), changes=changes)
@@ -87,6 +94,10 @@ def _fresh(hold: HeldUnits) -> dict[str, Any]:
         "placed_at_us": hold.placed_at_us,
         "expires_at_us": hold.expires_at_us,
         "operation_id": hold.operation_id,
+        "returned": hold.returned,
+        "extended": hold.extended,
+        "dies_at_us": hold.dies_at_us,
+        "channel": hold.channel,
     }
 
 

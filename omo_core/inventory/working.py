@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from omo_core.model.refusals import Refusal
-from omo_core.model.stock import SELLABLE, Hold, HoldRequest, HoldState
+from omo_core.model.stock import SELLABLE, Hold, HoldRequest, HoldState, kept_back
 from omo_core.storage.clock import from_us
 
-Cell = tuple[str, str]
-"""(sku, node): the key of a stock row, whose condition is sellable."""
+A = TypeVar("A")
+
+Cell = tuple[str, str, str]
+"""(sku, node, condition): the key of a stock row. Promises are made from sellable rows only."""
 
 STOCK: Final = "stock"
 SUPPLIER: Final = "supplier"
 CUSTOMER: Final = "customer"
 ADJUSTMENT: Final = "adjustment"
-"""Places of postings: the real row, where goods come from, where they go, and what the book got wrong."""
+TRANSIT: Final = "transit"
+LOST: Final = "lost"
+"""Places of postings: the real row, where goods come from, where they go, what the book got wrong, what is on its way
+between nodes, and what is gone for good."""
 
 POSTING_COLUMNS: Final = (
     "operation_id",
@@ -46,26 +51,30 @@ class Row:
 
     sku: str
     node: str
+    condition: str = SELLABLE
     on_hand: int = 0
     reserved: int = 0
     safety: int = 0
     shortage: int = 0
     version: int = 0
     halted: bool = False
+    safety_permille: int = 0
     stored_version: int = 0
+
+    @property
+    def cell(self) -> Cell:
+        """The row's key."""
+        return (self.sku, self.node, self.condition)
 
     @property
     def free(self) -> int:
         """Units a new hold may take; negative where safety stock exceeds what is left."""
-        return self.on_hand - self.reserved - self.safety
+        return self.on_hand - self.reserved - kept_back(self.on_hand, self.safety, self.safety_permille)
 
 
 @dataclass(slots=True)
 class HeldUnits:
-    """One hold as the batch has changed it so far, and the state and pending units it was read with.
-
-    `stored_state` None means that this batch places it.
-    """
+    """One hold as the batch has changed it so far; `stored` is what it was read with, None where this batch places it."""
 
     hold: str
     owner: str
@@ -80,18 +89,34 @@ class HeldUnits:
     placed_at_us: int
     expires_at_us: int | None
     operation_id: str
-    stored_state: HoldState | None = None
-    stored_pending: int = 0
+    returned: int = 0
+    extended: int = 0
+    dies_at_us: int | None = None
+    channel: str | None = None
+    stored: tuple[Any, ...] | None = None
 
     @property
     def cell(self) -> Cell:
         """The stock row that carries its pending units."""
-        return (self.sku, self.node)
+        return (self.sku, self.node, SELLABLE)
+
+    @property
+    def changing(self) -> tuple[Any, ...]:
+        """What a hold's life can change, first the state and pending units that guard the writing."""
+        return (
+            self.state,
+            self.pending,
+            self.issued,
+            self.released,
+            self.returned,
+            self.extended,
+            self.expires_at_us,
+        )
 
     @property
     def changed(self) -> bool:
         """Whether a stored hold is no longer as it was read."""
-        return self.stored_state is not None and (self.stored_state, self.stored_pending) != (self.state, self.pending)
+        return self.stored is not None and self.stored != self.changing
 
     def release(self, units: int, end: HoldState) -> None:
         """Give units back to the pool; the hold ends in `end` once nothing is pending."""
@@ -121,6 +146,7 @@ class HeldUnits:
             released=self.released,
             state=self.state,
             expires_at=None if self.expires_at_us is None else from_us(self.expires_at_us),
+            returned=self.returned,
         )
 
 
@@ -140,18 +166,32 @@ class WorkingSet:
     postings: list[tuple[Any, ...]] = field(default_factory=list)
     """Ledger lines as tuples of `POSTING_COLUMNS`; a line's number is its place in this list."""
     count_tasks: list[dict[str, Any]] = field(default_factory=list)
+    annexes: dict[type, Any] = field(default_factory=dict)
+    """What verbs decide on beside stock, by the class that loaded it."""
 
     def unknown(self, cells: Iterable[Cell]) -> tuple[Refusal, ...]:
         """A refusal for each item and node that the pool does not know; a cell with a stock row is known."""
         strangers = [cell for cell in cells if cell not in self.rows]
         if not strangers:
             return ()
-        skus = dict.fromkeys(sku for sku, _ in strangers if sku not in self.skus)
-        nodes = dict.fromkeys(node for _, node in strangers if node not in self.nodes)
+        skus = dict.fromkeys(sku for sku, _, _ in strangers if sku not in self.skus)
+        nodes = dict.fromkeys(node for _, node, _ in strangers if node not in self.nodes)
         return (
             *(Refusal.of("unknown_sku", sku=sku) for sku in skus),
             *(Refusal.of("unknown_node", node=node) for node in nodes),
         )
+
+    def annex(self, kind: type[A]) -> A:
+        """The loaded rows of another table."""
+        found: A = self.annexes[kind]
+        return found
+
+    def row(self, cell: Cell) -> Row:
+        """The row of a cell; one that is not stored yet begins empty, and is written once it is posted to."""
+        row = self.rows.get(cell)
+        if row is None:
+            row = self.rows[cell] = Row(*cell)
+        return row
 
     def post(
         self, operation_id: str, cell: Cell, *, quantity: int = 0, reserved: int = 0, safety: int = 0, shortage: int = 0
@@ -159,16 +199,14 @@ class WorkingSet:
         """Change a stock row by one ledger line that carries its next version; no change writes no line."""
         if not (quantity or reserved or safety or shortage):
             return
-        row = self.rows.get(cell)
-        if row is None:
-            row = self.rows[cell] = Row(*cell)
+        row = self.row(cell)
         row.on_hand += quantity
         row.reserved += reserved
         row.safety += safety
         row.shortage += shortage
         row.version += 1
         after = (row.version, row.on_hand, row.reserved, row.safety, row.shortage, self.now_us)
-        line = (operation_id, len(self.postings) + 1, STOCK, *cell, SELLABLE, quantity, reserved, safety, shortage)
+        line = (operation_id, len(self.postings) + 1, STOCK, *cell, quantity, reserved, safety, shortage)
         self.postings.append((*line, *after))
 
     def balance(self, operation_id: str, place: str, cell: Cell, quantity: int) -> None:
@@ -177,7 +215,7 @@ class WorkingSet:
         The node of `cell` is the one that the place faces, or '' where it faces several.
         """
         if quantity:
-            line = (operation_id, len(self.postings) + 1, place, *cell, SELLABLE, quantity, 0, 0, 0)
+            line = (operation_id, len(self.postings) + 1, place, *cell, quantity, 0, 0, 0)
             self.postings.append((*line, None, None, None, None, None, self.now_us))
 
     def place(self, operation_id: str, request: HoldRequest, expires_at_us: int | None) -> HeldUnits:
@@ -209,7 +247,7 @@ class WorkingSet:
                 "task_id": self.new_id(),
                 "sku": cell[0],
                 "node": cell[1],
-                "condition": SELLABLE,
+                "condition": cell[2],
                 "quantity": quantity,
                 "state": "open",
                 "operation_id": operation_id,

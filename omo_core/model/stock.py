@@ -46,11 +46,19 @@ class Level(Value):
     shortage: int = 0
     version: int
     halted: bool = False
+    safety_permille: int = 0
 
     @property
     def available(self) -> int:
-        """Available to promise from this row now; never negative, none from a halted row."""
-        return 0 if self.halted else max(0, self.on_hand - self.reserved - self.safety)
+        """Available to promise from this row now; never negative, none from a halted or unsellable row."""
+        if self.halted or self.condition != SELLABLE:
+            return 0
+        return max(0, self.on_hand - self.reserved - kept_back(self.on_hand, self.safety, self.safety_permille))
+
+
+def kept_back(on_hand: int, safety: int, safety_permille: int) -> int:
+    """Units of a row that are not promised: the larger of `safety` units and a share of what is there, rounded up."""
+    return max(safety, -(-on_hand * safety_permille // 1000)) if safety_permille else safety
 
 
 class Demand(Value):
@@ -73,7 +81,7 @@ class HoldRequest(Value):
 
 
 class Hold(Value):
-    """Goods promised to one owner's line at one node: quantity = pending + issued + released."""
+    """Goods promised to one owner's line at one node: quantity = pending + issued + released; returned ≤ issued."""
 
     hold: Identifier
     owner: Identifier
@@ -87,6 +95,7 @@ class Hold(Value):
     released: Count
     state: Annotated[HoldState, enum_of(HoldState)]
     expires_at: Instant | None
+    returned: Count = 0
 
 
 class Command(Value):
@@ -183,9 +192,6 @@ class IssueHolds(Command):
     kind: Literal["issue_holds"] = "issue_holds"
     lines: tuple[Issue, ...] = Field(min_length=1)
     reference: Text | None = None
-
-
-StockCommand = Receive | CounterSale | SetSafety | PlaceHolds | ReplaceHolds | ConfirmHolds | ReleaseHolds | IssueHolds
 
 
 class Displaced(Value):

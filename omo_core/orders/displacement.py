@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from omo_core.inventory import apply_many
 from omo_core.model.errors import InvariantViolation
 from omo_core.model.fulfilment import FulfilmentState, PlacedOrder
-from omo_core.model.stock import Displaced, ReleaseHolds, StockCommand
+from omo_core.model.stock import Displaced, ReleaseHolds
+from omo_core.model.stock_commands import StockCommand
 from omo_core.orders.book import OrderBook
 from omo_core.orders.sourcing import SCOPE, SourcingContext, source
 from omo_core.storage.transaction import Transaction

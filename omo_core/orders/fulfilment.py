@@ -17,7 +17,8 @@ from omo_core.model.fulfilment import (
     ShipFulfilment,
 )
 from omo_core.model.refusals import Refusal
-from omo_core.model.stock import ConfirmHolds, Issue, IssueHolds, ReleaseHolds, StockCommand
+from omo_core.model.stock import ConfirmHolds, Issue, IssueHolds, ReleaseHolds
+from omo_core.model.stock_commands import StockCommand
 from omo_core.orders.book import OrderBook
 from omo_core.orders.entries import FulfilmentEntry, OrderEntry
 from omo_core.orders.sourcing import SCOPE, SourcingContext, source

@@ -11,7 +11,8 @@ from omo_core.model.fulfilment import FulfilmentState, OrderState, PlacedOrder
 from omo_core.model.network import DeliveryMethod
 from omo_core.model.orders import Order, OrderStatus
 from omo_core.model.refusals import Refusal
-from omo_core.model.stock import ReleaseHolds, StockCommand
+from omo_core.model.stock import ReleaseHolds
+from omo_core.model.stock_commands import StockCommand
 from omo_core.model.values import ChannelId, Identifier, Value
 from omo_core.orders.book import OrderBook, read_documents
 from omo_core.orders.entries import LineEntry, OrderEntry

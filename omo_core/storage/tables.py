@@ -88,13 +88,19 @@ stock = _table(
     _int("shortage"),
     _int("version"),
     _int("halted"),
+    _int("safety_permille"),
     CheckConstraint("0 <= reserved AND reserved <= on_hand", name="reserved_within_on_hand"),
     CheckConstraint("safety >= 0 AND shortage >= 0", name="counters_not_negative"),
+    CheckConstraint("0 <= safety_permille AND safety_permille <= 1000", name="safety_permille_is_share"),
     CheckConstraint("version >= 1", name="version_counts"),
     CheckConstraint("halted IN (0, 1)", name="halted_is_flag"),
     **_IN_KEY,
 )
-"""The only mutable stock rows; each change of one is explained by postings that carry its new version."""
+"""The only mutable stock rows; each change of a counter is explained by postings that carry the row's new version.
+
+Kept out of promises is the larger of `safety` units and `safety_permille` thousandths of `on_hand`, rounded up. The
+share is a setting copied from a rule, not a counter: postings do not carry it.
+"""
 
 hold = _table(
     "hold",
@@ -113,13 +119,22 @@ hold = _table(
     _int("placed_at_us"),
     _int("expires_at_us", null=True),
     _text("operation_id"),
+    _int("returned"),
+    _int("extended"),
+    _int("dies_at_us", null=True),
+    _text("channel", null=True),
     CheckConstraint("quantity > 0 AND pending >= 0 AND issued >= 0 AND released >= 0", name="parts_not_negative"),
+    CheckConstraint("0 <= returned AND returned <= issued", name="returned_within_issued"),
+    CheckConstraint("extended >= 0", name="extensions_not_negative"),
     CheckConstraint("quantity = pending + issued + released", name="parts_sum_to_whole"),
     CheckConstraint("(pending > 0) = (state IN ('placed', 'confirmed'))", name="open_while_pending"),
     Index("ix_omo_hold_owner", "pool_id", "owner"),
     Index("ix_omo_hold_row", "pool_id", "sku", "node", "condition", "state"),
     Index("ix_omo_hold_expiry", "pool_id", "state", "expires_at_us"),
 )
+"""A promise of goods at a sellable stock row. `returned` of its issued units came back; `extended` counts how often its
+time was prolonged, never past `dies_at_us`; `channel` names the seller whose quota it counts towards, if any.
+"""
 
 posting = _table(
     "posting",

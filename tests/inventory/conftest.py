@@ -22,8 +22,8 @@ from omo_core.model.stock import (
     Receive,
     ReplaceHolds,
     StockAnswer,
-    StockCommand,
 )
+from omo_core.model.stock_commands import StockCommand
 from omo_core.storage.catalogue import save_network
 from omo_core.storage.clock import ManualClock
 from omo_core.storage.database import Database

@@ -22,8 +22,8 @@ from omo_core.model.stock import (
     ReplaceHolds,
     SetSafety,
     StockAnswer,
-    StockCommand,
 )
+from omo_core.model.stock_commands import StockCommand
 from omo_core.storage.clock import from_us, to_us
 from tests.inventory.conftest import NODES, POOL, SKUS, Shop, open_shop
 from tests.naive_stock import Cell, NaivePool

@@ -12,7 +12,7 @@ from omo_core.inventory import audit
 from omo_core.inventory.audit_checks import CHECKS
 from omo_core.inventory.load import load
 from omo_core.inventory.record import record
-from omo_core.inventory.verbs import perform
+from omo_core.inventory.registry import perform
 from omo_core.model.errors import InvariantViolation
 from omo_core.model.stock import ConfirmHolds, ReleaseHolds
 from omo_core.storage import tables

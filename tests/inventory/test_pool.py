@@ -7,7 +7,7 @@ import pytest
 from omo_core.inventory import apply_many, apply_one
 from omo_core.inventory.pool import KEY_REUSED, SOLD_SHORT
 from omo_core.model.errors import DuplicateKeyMismatch
-from omo_core.model.stock import StockCommand
+from omo_core.model.stock_commands import StockCommand
 from tests.inventory.conftest import POOL, Shop, place, receive, sell
 
 

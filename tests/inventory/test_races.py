@@ -14,7 +14,8 @@ from typing import TypeVar
 import pytest
 
 from omo_core.inventory import apply_many, apply_one
-from omo_core.model.stock import ConfirmHolds, Hold, Issue, IssueHolds, ReleaseHolds, StockAnswer, StockCommand
+from omo_core.model.stock import ConfirmHolds, Hold, Issue, IssueHolds, ReleaseHolds, StockAnswer
+from omo_core.model.stock_commands import StockCommand
 from tests.inventory.conftest import POOL, Shop, place, receive, replace, sell
 
 T = TypeVar("T")

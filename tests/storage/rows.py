@@ -19,6 +19,7 @@ def stock(sku: str, node: str = "N1", **changes: Any) -> dict[str, Any]:
         "shortage": 0,
         "version": 1,
         "halted": 0,
+        "safety_permille": 0,
     }
     return row | changes
 
@@ -65,6 +66,10 @@ def hold(name: str, **changes: Any) -> dict[str, Any]:
         "placed_at_us": 0,
         "expires_at_us": None,
         "operation_id": "o1",
+        "returned": 0,
+        "extended": 0,
+        "dies_at_us": None,
+        "channel": None,
     }
     return row | changes
 

@@ -109,11 +109,17 @@ def upgrade() -> None:
         _int("placed_at_us"),
         _int("expires_at_us", null=True),
         _text("operation_id"),
+        _int("returned"),
+        _int("extended"),
+        _int("dies_at_us", null=True),
+        _text("channel", null=True),
         sa.PrimaryKeyConstraint("pool_id", "hold", name=op.f("pk_omo_hold")),
         sa.CheckConstraint(
             "quantity > 0 AND pending >= 0 AND issued >= 0 AND released >= 0",
             name=op.f("ck_omo_hold_parts_not_negative"),
         ),
+        sa.CheckConstraint("0 <= returned AND returned <= issued", name=op.f("ck_omo_hold_returned_within_issued")),
+        sa.CheckConstraint("extended >= 0", name=op.f("ck_omo_hold_extensions_not_negative")),
         sa.CheckConstraint("quantity = pending + issued + released", name=op.f("ck_omo_hold_parts_sum_to_whole")),
         sa.CheckConstraint(
             "(pending > 0) = (state IN ('placed', 'confirmed'))", name=op.f("ck_omo_hold_open_while_pending")
@@ -309,9 +315,13 @@ def upgrade() -> None:
         _int("shortage"),
         _int("version"),
         _int("halted"),
+        _int("safety_permille"),
         sa.PrimaryKeyConstraint("pool_id", "sku", "node", "condition", name=op.f("pk_omo_stock")),
         sa.CheckConstraint("0 <= reserved AND reserved <= on_hand", name=op.f("ck_omo_stock_reserved_within_on_hand")),
         sa.CheckConstraint("safety >= 0 AND shortage >= 0", name=op.f("ck_omo_stock_counters_not_negative")),
+        sa.CheckConstraint(
+            "0 <= safety_permille AND safety_permille <= 1000", name=op.f("ck_omo_stock_safety_permille_is_share")
+        ),
         sa.CheckConstraint("version >= 1", name=op.f("ck_omo_stock_version_counts")),
         sa.CheckConstraint("halted IN (0, 1)", name=op.f("ck_omo_stock_halted_is_flag")),
         sqlite_strict=True,

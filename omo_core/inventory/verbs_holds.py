@@ -1,114 +1,25 @@
-"""What each command does to the working set: decide everything first, then change; a refused command changes nothing."""
+"""Verbs of holds: goods are promised, the promise is made firm, changed, given back or kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Final
 
-from omo_core.inventory.decide import (
-    decide_carried,
-    decide_confirm,
-    decide_hold,
-    decide_issue,
-    decide_open,
-    decide_sale,
-)
-from omo_core.inventory.working import ADJUSTMENT, CUSTOMER, SUPPLIER, Cell, HeldUnits, Row, WorkingSet
+from omo_core.inventory.decide import decide_carried, decide_confirm, decide_hold, decide_issue, decide_open
+from omo_core.inventory.verb import Outcome, Verb, cells_of_lines, sellable, summed, takes_lines
+from omo_core.inventory.working import CUSTOMER, Cell, HeldUnits, Row, WorkingSet
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import (
     ConfirmHolds,
-    CounterSale,
-    Demand,
-    Displaced,
-    Hold,
     HoldRequest,
     HoldState,
     IssueHolds,
     PlaceHolds,
-    Receive,
     ReleaseHolds,
     ReplaceHolds,
-    SetSafety,
-    Shortage,
-    StockCommand,
 )
 from omo_core.storage.clock import to_us
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a command came to: refusals, or what it changed."""
-
-    refusals: tuple[Refusal, ...] = ()
-    holds: tuple[Hold, ...] = ()
-    displaced: tuple[Displaced, ...] = ()
-    shortages: tuple[Shortage, ...] = ()
-
-
-def perform(work: WorkingSet, operation_id: str, command: StockCommand) -> Outcome:
-    """Decide one command on the working set and, unless it is refused, change the set by it."""
-    return _VERBS[type(command)](work, operation_id, command)
-
-
-def summed(lines: Iterable[Demand | HoldRequest]) -> dict[Cell, int]:
-    """Quantity per stock row; two lines of one row must be decided as one."""
-    sums: dict[Cell, int] = {}
-    for line in lines:
-        cell = (line.sku, line.node)
-        sums[cell] = sums.get(cell, 0) + line.quantity
-    return sums
-
-
-def _receive(work: WorkingSet, operation_id: str, command: Receive) -> Outcome:
-    sums = summed(command.lines)
-    if refusals := work.unknown(sums):
-        return Outcome(refusals)
-    received: dict[str, int] = {}
-    for cell, quantity in sums.items():
-        work.post(operation_id, cell, quantity=quantity)
-        received[cell[0]] = received.get(cell[0], 0) + quantity
-    for sku, quantity in received.items():
-        # One line however many nodes it went to: a delivery to the whole network is not written twice.
-        work.balance(operation_id, SUPPLIER, (sku, ""), -quantity)
-    return Outcome()
-
-
-def _sell_at_counter(work: WorkingSet, operation_id: str, command: CounterSale) -> Outcome:
-    sums = summed(command.lines)
-    if refusals := work.unknown(sums):
-        return Outcome(refusals)
-    displaced: list[Displaced] = []
-    shortages: list[Shortage] = []
-    for cell, quantity in sums.items():
-        sale = decide_sale(work.rows.get(cell) or Row(*cell), quantity, work.holds_by_cell.get(cell, ()))
-        units_displaced = 0
-        for hold, units in sale.displaced:
-            hold.release(units, HoldState.RELEASED)
-            units_displaced += units
-            displaced.append(
-                Displaced(
-                    hold=hold.hold, owner=hold.owner, line=hold.line, sku=hold.sku, node=hold.node, quantity=units
-                )
-            )
-        work.post(operation_id, cell, quantity=-sale.taken, reserved=-units_displaced, shortage=sale.shortage)
-        # The buyer has it all; what the book never had comes out of nowhere, and a count must say from where.
-        work.balance(operation_id, CUSTOMER, cell, quantity)
-        work.balance(operation_id, ADJUSTMENT, cell, -sale.shortage)
-        if sale.shortage:
-            work.open_count_task(operation_id, cell, sale.shortage)
-            shortages.append(Shortage(sku=cell[0], node=cell[1], quantity=sale.shortage))
-    return Outcome(displaced=tuple(displaced), shortages=tuple(shortages))
-
-
-def _set_safety(work: WorkingSet, operation_id: str, command: SetSafety) -> Outcome:
-    cell = (command.sku, command.node)
-    if refusals := work.unknown([cell]):
-        return Outcome(refusals)
-    row = work.rows.get(cell)
-    work.post(operation_id, cell, safety=command.quantity - (row.safety if row else 0))
-    return Outcome()
 
 
 def _place(work: WorkingSet, operation_id: str, command: PlaceHolds) -> Outcome:
@@ -237,13 +148,15 @@ def _place_decided(
     return [work.place(operation_id, line, expires_at_us) for line in lines]
 
 
-_VERBS: Mapping[type, Callable[[WorkingSet, str, Any], Outcome]] = {
-    Receive: _receive,
-    CounterSale: _sell_at_counter,
-    SetSafety: _set_safety,
-    PlaceHolds: _place,
-    ReplaceHolds: _replace,
-    ConfirmHolds: _confirm,
-    ReleaseHolds: _release,
-    IssueHolds: _issue,
+VERBS: Final[Mapping[type, Verb]] = {
+    PlaceHolds: Verb(_place, cells=cells_of_lines, takes=takes_lines),
+    ReplaceHolds: Verb(
+        _replace,
+        cells=lambda command: map(sellable, command.place),
+        holds=lambda command: command.release,
+        takes=lambda command, _work: summed(command.place),
+    ),
+    ConfirmHolds: Verb(_confirm, holds=lambda command: command.holds),
+    ReleaseHolds: Verb(_release, holds=lambda command: command.holds),
+    IssueHolds: Verb(_issue, holds=lambda command: [line.hold for line in command.lines]),
 }
