@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from omo_core.model.errors import InvalidInput
 from omo_core.model.values import Identifier, Quantity, Sku, Text, Value
@@ -21,6 +21,14 @@ class Item(Value):
     base_unit: Identifier = "each"
     units: Mapping[str, Quantity] = {}
     """Other units and how many base units one of them holds, such as {"case": 12}."""
+    components: Mapping[Sku, Quantity] = {}
+    """Of a kit: the items it is put together from, and how many of each; a kit has no stock of its own."""
+
+    @model_validator(mode="after")
+    def _is_no_part_of_itself(self) -> Self:
+        if self.sku in self.components:
+            raise ValueError(f"the kit {self.sku!r} lists itself as a component; list what it is put together from")
+        return self
 
     def in_base_units(self, numerator: int, unit: str, denominator: int = 1) -> int:
         """Base units of numerator/denominator `unit`s; raises `InvalidInput` unless it converts exactly."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, model_validator
 
 from omo_core.model.items import Item
-from omo_core.model.values import Currency, GeoPoint, NodeId, Text, Value
+from omo_core.model.values import Currency, GeoPoint, Identifier, NodeId, Text, Value
 
 DAY_S = 86_400
 
@@ -68,11 +68,18 @@ class OpeningHours(Value):
         return self
 
 
+class Consent(Value):
+    """An owner's word that the brand may sell what lies at his node."""
+
+    channels: tuple[Identifier, ...] = ()
+    """The channels it holds for; empty: all of them."""
+
+
 class Node(Value):
     """A place that holds stock and works orders: store, dealer's store, warehouse or pickup point.
 
     Without a `point` a node is never "near": it is ineligible for every rule that needs a distance.
-    Without `opening_hours` it is always open.
+    Without `opening_hours` it is always open. Stock of another `owner` counts in the pool only with his `consent`.
     """
 
     node: NodeId
@@ -86,6 +93,23 @@ class Node(Value):
     """Lower is tried first."""
     region: Text | None = None
     """A name that groups nodes in reports, such as a metropolitan area."""
+    owner: Identifier | None = None
+    """Whose stock lies here; None: the brand's own."""
+    consent: Consent | None = None
+
+    @model_validator(mode="after")
+    def _owner_is_said(self) -> Self:
+        if self.kind is NodeKind.DEALER_STORE and self.owner is None:
+            raise ValueError("a dealer_store must name its owner; give `owner`, and `consent` if its stock may be sold")
+        if self.consent is not None and self.owner is None:
+            raise ValueError("only stock of another owner needs consent; name the owner or leave consent out")
+        return self
+
+    def serves(self, channel: str | None) -> bool:
+        """Whether orders of this channel (None: of any) may be promised from the node's stock."""
+        if self.owner is None:
+            return True
+        return self.consent is not None and (not self.consent.channels or channel in self.consent.channels)
 
     def is_open(self, instant: datetime) -> bool:
         """Whether the node works at this aware instant, on its own wall clock."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Table, select
@@ -43,7 +43,12 @@ def save_network(tx: Transaction, network: Network) -> NetworkSaved:
             f"load a network in that currency or open another pool"
         )
     node_rows = [
-        {"node": node.node, "kind": node.kind.value, "document": node.model_dump_json(exclude_none=True)}
+        {
+            "node": node.node,
+            "kind": node.kind.value,
+            "owner": node.owner,
+            "document": node.model_dump_json(exclude_none=True),
+        }
         for node in network.nodes
     ]
     item_rows = [{"sku": item.sku, "document": item.model_dump_json(exclude_none=True)} for item in network.items]
@@ -78,6 +83,20 @@ def read_network(tx: Transaction, *, items: bool = False) -> Network:
     return Network(currency=setting["currency"], nodes=tuple(nodes), items=tuple(kept), policy=setting["policy"])
 
 
+def owned_nodes(tx: Transaction) -> list[Node]:
+    """The nodes whose stock is not the brand's own, in order of their ids."""
+    node = tables.node.c
+    query = select(node.document).where(node.pool_id == tx.pool, node.owner.is_not(None)).order_by(node.node)
+    return [Node.model_validate_json(row.document) for row in tx.connection.execute(query)]
+
+
+def components_of(tx: Transaction, skus: Sequence[str]) -> dict[str, dict[str, int]]:
+    """What each kit among the SKUs is put together from; other items are left out."""
+    found = tx.select(tables.item, ("sku", "document"), ("sku",), [(sku,) for sku in set(skus)])
+    kits = {row.sku: json.loads(row.document).get("components") for row in found if '"components":{"' in row.document}
+    return {sku: parts for sku, parts in kits.items() if parts}
+
+
 def known_skus(tx: Transaction, skus: Sequence[str]) -> set[str]:
     """Those of the given SKUs that the pool knows."""
     return {row.sku for row in tx.select(tables.item, ("sku",), ("sku",), [(sku,) for sku in sorted(set(skus))])}
@@ -97,7 +116,7 @@ def _stamped(tx: Transaction, row: dict[str, object], version: int) -> dict[str,
     return {**row, "version": version, "updated_at_us": tx.now_us}
 
 
-def _upsert(tx: Transaction, table: Table, key: str, rows: list[dict[str, str]]) -> tuple[int, int]:
+def _upsert(tx: Transaction, table: Table, key: str, rows: Sequence[Mapping[str, str | None]]) -> tuple[int, int]:
     """Insert unknown rows, update those whose document differs; (added, changed)."""
     if not rows:
         return 0, 0

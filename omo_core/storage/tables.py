@@ -68,7 +68,14 @@ operation = _table(
 """One row per accepted command, in the same transaction as its effect; `answer` is JSON, given again word for word."""
 
 node = _table(
-    "node", ("node",), _text("node"), _text("kind"), _text("document"), _int("version"), _int("updated_at_us")
+    "node",
+    ("node",),
+    _text("node"),
+    _text("kind"),
+    _text("owner", null=True),
+    _text("document"),
+    _int("version"),
+    _int("updated_at_us"),
 )
 
 item = _table("item", ("sku",), _text("sku"), _text("document"), _int("version"), _int("updated_at_us"))
@@ -101,6 +108,34 @@ stock = _table(
 Kept out of promises is the larger of `safety` units and `safety_permille` thousandths of `on_hand`, rounded up. The
 share is a setting copied from a rule, not a counter: postings do not carry it.
 """
+
+safety_rule = _table(
+    "safety_rule",
+    ("node_kind", "node", "sku"),
+    _text("node_kind"),
+    _text("node"),
+    _text("sku"),
+    _int("units"),
+    _int("permille"),
+    _int("updated_at_us"),
+    CheckConstraint("units >= 0 AND 0 <= permille AND permille <= 1000", name="kept_back_is_possible"),
+    CheckConstraint("node = '' OR node_kind = ''", name="one_scope"),
+)
+"""What rows that come later keep back; '' stands for every class, node or item."""
+
+published = _table(
+    "published",
+    ("channel", "node", "sku"),
+    _text("channel"),
+    _text("node"),
+    _text("sku"),
+    _int("units"),
+    _int("version"),
+    _int("updated_at_us"),
+    CheckConstraint("units >= 0 AND version >= 1", name="counts"),
+    **_IN_KEY,
+)
+"""What each channel was told last; node '' where it has one number for all."""
 
 hold = _table(
     "hold",

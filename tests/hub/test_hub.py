@@ -33,7 +33,7 @@ def test_loading_a_network_twice_changes_nothing_and_changes_are_counted(hub: Or
     assert (again.nodes_added, again.nodes_changed, again.items_added, again.items_changed) == (0, 0, 0, 0)
     more = Network(
         currency="USD",
-        nodes=(Node(node=NEAR, kind=NodeKind.DEALER_STORE), Node(node="NEW", kind=NodeKind.STORE)),
+        nodes=(Node(node=NEAR, kind=NodeKind.DEALER_STORE, owner="lin"), Node(node="NEW", kind=NodeKind.STORE)),
         items=(Item(sku="E"),),
     )
     saved = hub.network.load(more)

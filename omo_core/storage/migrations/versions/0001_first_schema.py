@@ -167,6 +167,7 @@ def upgrade() -> None:
         _text("pool_id"),
         _text("node"),
         _text("kind"),
+        _text("owner", null=True),
         _text("document"),
         _int("version"),
         _int("updated_at_us"),
@@ -292,6 +293,36 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("row_version IS NOT NULL"),
         sqlite_where=sa.text("row_version IS NOT NULL"),
+    )
+    op.create_table(
+        "omo_published",
+        _text("pool_id"),
+        _text("channel"),
+        _text("node"),
+        _text("sku"),
+        _int("units"),
+        _int("version"),
+        _int("updated_at_us"),
+        sa.PrimaryKeyConstraint("pool_id", "channel", "node", "sku", name=op.f("pk_omo_published")),
+        sa.CheckConstraint("units >= 0 AND version >= 1", name=op.f("ck_omo_published_counts")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "omo_safety_rule",
+        _text("pool_id"),
+        _text("node_kind"),
+        _text("node"),
+        _text("sku"),
+        _int("units"),
+        _int("permille"),
+        _int("updated_at_us"),
+        sa.PrimaryKeyConstraint("pool_id", "node_kind", "node", "sku", name=op.f("pk_omo_safety_rule")),
+        sa.CheckConstraint(
+            "units >= 0 AND 0 <= permille AND permille <= 1000", name=op.f("ck_omo_safety_rule_kept_back_is_possible")
+        ),
+        sa.CheckConstraint("node = '' OR node_kind = ''", name=op.f("ck_omo_safety_rule_one_scope")),
+        sqlite_strict=True,
     )
     op.create_table(
         "omo_setting",
