@@ -2,56 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Column,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    PrimaryKeyConstraint,
-    Table,
-    Text,
-    UniqueConstraint,
-    text,
-)
+from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, UniqueConstraint, text
 
-# STRICT tables of SQLite take INTEGER, TEXT and BLOB only; PostgreSQL needs 64 bits to be said.
-Int64 = BigInteger().with_variant(Integer(), "sqlite")
+from omo_core.storage import table_parts, tables_promises
+from omo_core.storage.table_parts import IN_KEY as _IN_KEY, int_of as _int, table_of as _table, text_of as _text
 
-# Byte order, which is the order of code points: both engines and Python then sort alike, and compare faster.
-Utf8 = Text().with_variant(Text(collation="C"), "postgresql")
+metadata: Final = table_parts.metadata
 
-metadata: Final = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    }
-)
-
-
-def _text(name: str, *, null: bool = False) -> Column[Any]:
-    return Column(name, Utf8, nullable=null)
-
-
-def _int(name: str, *, null: bool = False) -> Column[Any]:
-    return Column(name, Int64, nullable=null)
-
-
-def _table(name: str, key: tuple[str, ...], *parts: Any, **options: Any) -> Table:
-    primary = PrimaryKeyConstraint("pool_id", *key)
-    return Table(f"omo_{name}", metadata, _text("pool_id"), *parts, primary, sqlite_strict=True, **options)
-
-
-# Tables of many short rows are kept in their key itself on SQLite: one b-tree less to write, a smaller file. Not one that
-# is looked up by an index too: the planner would rather walk the whole pool in the key than look rows up twice.
-_IN_KEY: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
-
+quota = tables_promises.quota
+capacity_slot = tables_promises.capacity_slot
+slot_claim = tables_promises.slot_claim
+backorder_cap = tables_promises.backorder_cap
+backorder = tables_promises.backorder
 
 operation = _table(
     "operation",
@@ -158,6 +122,7 @@ hold = _table(
     _int("extended"),
     _int("dies_at_us", null=True),
     _text("channel", null=True),
+    _text("quota", null=True),
     CheckConstraint("quantity > 0 AND pending >= 0 AND issued >= 0 AND released >= 0", name="parts_not_negative"),
     CheckConstraint("0 <= returned AND returned <= issued", name="returned_within_issued"),
     CheckConstraint("extended >= 0", name="extensions_not_negative"),
@@ -168,7 +133,7 @@ hold = _table(
     Index("ix_omo_hold_expiry", "pool_id", "state", "expires_at_us"),
 )
 """A promise of goods at a sellable stock row. `returned` of its issued units came back; `extended` counts how often its
-time was prolonged, never past `dies_at_us`; `channel` names the seller whose quota it counts towards, if any.
+time was prolonged, never past `dies_at_us`; `channel` names the seller, `quota` the quota it counts towards, if any.
 """
 
 posting = _table(
@@ -215,22 +180,6 @@ posting = _table(
 written. Virtual lines have no row, and so cannot become hot: customer and adjustment lines name the node they face; what
 a receipt brings of a SKU, at however many nodes, comes from one supplier line, whose node is ''.
 """
-
-count_task = _table(
-    "count_task",
-    ("task_id",),
-    _text("task_id"),
-    _text("sku"),
-    _text("node"),
-    _text("condition"),
-    _int("quantity"),
-    _text("state"),
-    _text("operation_id"),
-    _int("opened_at_us"),
-    CheckConstraint("quantity > 0", name="quantity_positive"),
-    Index("ix_omo_count_task_row", "pool_id", "node", "state"),
-)
-"""A row whose book was proven wrong by goods that left it; someone should count the shelf."""
 
 order = _table(
     "order",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from omo_core.storage.migrations.first_goods import create_tables_of_goods
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -23,22 +25,7 @@ def _int(name: str, *, null: bool = False) -> sa.Column[int]:
 
 
 def upgrade() -> None:
-    op.create_table(
-        "omo_count_task",
-        _text("pool_id"),
-        _text("task_id"),
-        _text("sku"),
-        _text("node"),
-        _text("condition"),
-        _int("quantity"),
-        _text("state"),
-        _text("operation_id"),
-        _int("opened_at_us"),
-        sa.PrimaryKeyConstraint("pool_id", "task_id", name=op.f("pk_omo_count_task")),
-        sa.CheckConstraint("quantity > 0", name=op.f("ck_omo_count_task_quantity_positive")),
-        sqlite_strict=True,
-    )
-    op.create_index("ix_omo_count_task_row", "omo_count_task", ["pool_id", "node", "state"])
+    create_tables_of_goods()
     op.create_table(
         "omo_decision",
         _text("pool_id"),
@@ -113,6 +100,7 @@ def upgrade() -> None:
         _int("extended"),
         _int("dies_at_us", null=True),
         _text("channel", null=True),
+        _text("quota", null=True),
         sa.PrimaryKeyConstraint("pool_id", "hold", name=op.f("pk_omo_hold")),
         sa.CheckConstraint(
             "quantity > 0 AND pending >= 0 AND issued >= 0 AND released >= 0",
@@ -357,6 +345,105 @@ def upgrade() -> None:
         sa.CheckConstraint("halted IN (0, 1)", name=op.f("ck_omo_stock_halted_is_flag")),
         sqlite_strict=True,
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "omo_quota",
+        _text("pool_id"),
+        _text("sku"),
+        _text("channel"),
+        _text("quota"),
+        _text("kind"),
+        _int("units"),
+        _int("used"),
+        _int("gives_back_at_us", null=True),
+        _int("version"),
+        sa.PrimaryKeyConstraint("pool_id", "sku", "channel", name=op.f("pk_omo_quota")),
+        sa.CheckConstraint("kind IN ('ring_fenced', 'capped')", name=op.f("ck_omo_quota_kind_known")),
+        sa.CheckConstraint("kind <> 'capped' OR used <= units", name=op.f("ck_omo_quota_used_within_cap")),
+        sa.CheckConstraint("units >= 0 AND used >= 0", name=op.f("ck_omo_quota_units_not_negative")),
+        sa.CheckConstraint("version >= 1", name=op.f("ck_omo_quota_version_counts")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "omo_capacity_slot",
+        _text("pool_id"),
+        _text("node"),
+        _int("slot_at_us"),
+        _int("capacity"),
+        _int("used"),
+        _int("version"),
+        sa.PrimaryKeyConstraint("pool_id", "node", "slot_at_us", name=op.f("pk_omo_capacity_slot")),
+        sa.CheckConstraint("0 <= used AND used <= capacity", name=op.f("ck_omo_capacity_slot_used_within_capacity")),
+        sa.CheckConstraint("version >= 1", name=op.f("ck_omo_capacity_slot_version_counts")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "omo_slot_claim",
+        _text("pool_id"),
+        _text("owner"),
+        _text("node"),
+        _int("slot_at_us"),
+        _int("held"),
+        _int("done"),
+        _int("released"),
+        sa.PrimaryKeyConstraint("pool_id", "owner", "node", "slot_at_us", name=op.f("pk_omo_slot_claim")),
+        sa.CheckConstraint(
+            "held >= 0 AND done >= 0 AND released >= 0", name=op.f("ck_omo_slot_claim_parts_not_negative")
+        ),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "omo_backorder_cap",
+        _text("pool_id"),
+        _text("sku"),
+        _text("node"),
+        _text("kind"),
+        _int("cap"),
+        _int("promised"),
+        _int("opens_at_us", null=True),
+        _int("closes_at_us", null=True),
+        _int("version"),
+        sa.PrimaryKeyConstraint("pool_id", "sku", "node", name=op.f("pk_omo_backorder_cap")),
+        sa.CheckConstraint("version >= 1", name=op.f("ck_omo_backorder_cap_version_counts")),
+        sa.CheckConstraint("kind IN ('backorder', 'preorder')", name=op.f("ck_omo_backorder_cap_kind_known")),
+        sa.CheckConstraint("0 <= promised AND promised <= cap", name=op.f("ck_omo_backorder_cap_promised_within_cap")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "omo_backorder",
+        _text("pool_id"),
+        _text("backorder"),
+        _text("owner"),
+        _text("line"),
+        _text("sku"),
+        _text("node"),
+        _text("channel", null=True),
+        _int("quantity"),
+        _int("open"),
+        _int("converted"),
+        _int("released"),
+        _int("placed_at_us"),
+        _int("promised_for_us", null=True),
+        _text("operation_id"),
+        sa.PrimaryKeyConstraint("pool_id", "backorder", name=op.f("pk_omo_backorder")),
+        sa.CheckConstraint(
+            "quantity > 0 AND open >= 0 AND converted >= 0 AND released >= 0",
+            name=op.f("ck_omo_backorder_parts_not_negative"),
+        ),
+        sa.CheckConstraint("quantity = open + converted + released", name=op.f("ck_omo_backorder_parts_sum_to_whole")),
+        sqlite_strict=True,
+    )
+    op.create_index("ix_omo_backorder_owner", "omo_backorder", ["pool_id", "owner"])
+    op.create_index(
+        "ix_omo_backorder_waiting",
+        "omo_backorder",
+        ["pool_id", "sku", "node", "placed_at_us", "backorder"],
+        postgresql_where=sa.text("open > 0"),
+        sqlite_where=sa.text("open > 0"),
     )
 
     if op.get_bind().dialect.name == "sqlite":
