@@ -22,20 +22,20 @@ metadata: Final = MetaData(
 )
 
 
-def text_of(name: str, *, null: bool = False) -> Column[Any]:
+def text_column(name: str, *, null: bool = False) -> Column[Any]:
     """A column of text."""
     return Column(name, Utf8, nullable=null)
 
 
-def int_of(name: str, *, null: bool = False) -> Column[Any]:
+def int_column(name: str, *, null: bool = False) -> Column[Any]:
     """A column of 64-bit integers."""
     return Column(name, Int64, nullable=null)
 
 
-def table_of(name: str, key: tuple[str, ...], *parts: Any, **options: Any) -> Table:
+def table(name: str, key: tuple[str, ...], *parts: Any, **options: Any) -> Table:
     """A table of ours whose primary key is the pool and then `key`."""
     primary = PrimaryKeyConstraint("pool_id", *key)
-    return Table(f"omo_{name}", metadata, text_of("pool_id"), *parts, primary, sqlite_strict=True, **options)
+    return Table(f"omo_{name}", metadata, text_column("pool_id"), *parts, primary, sqlite_strict=True, **options)
 
 
 # Tables of many short rows are kept in their key itself on SQLite: one b-tree less to write, a smaller file. Not one that

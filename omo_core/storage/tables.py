@@ -6,10 +6,16 @@ from typing import Final
 
 from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, UniqueConstraint, text
 
-from omo_core.storage import table_parts, tables_promises
-from omo_core.storage.table_parts import IN_KEY as _IN_KEY, int_of as _int, table_of as _table, text_of as _text
+from omo_core.storage import table_parts, tables_of_goods, tables_promises
+from omo_core.storage.table_parts import IN_KEY as _IN_KEY, int_column as _int, table as _table, text_column as _text
 
 metadata: Final = table_parts.metadata
+
+count_task = tables_of_goods.count_task
+reading = tables_of_goods.reading
+transfer = tables_of_goods.transfer
+transfer_line = tables_of_goods.transfer_line
+inbound = tables_of_goods.inbound
 
 quota = tables_promises.quota
 capacity_slot = tables_promises.capacity_slot
