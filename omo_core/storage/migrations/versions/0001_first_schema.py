@@ -27,6 +27,17 @@ def _int(name: str, *, null: bool = False) -> sa.Column[int]:
 def upgrade() -> None:
     create_tables_of_goods()
     op.create_table(
+        "omo_acknowledgement",
+        _text("pool_id"),
+        _text("check_name"),
+        _text("subject"),
+        _text("operation_id"),
+        _int("acknowledged_at_us"),
+        sa.PrimaryKeyConstraint("pool_id", "check_name", "subject", name=op.f("pk_omo_acknowledgement")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "omo_decision",
         _text("pool_id"),
         _text("order_id"),
