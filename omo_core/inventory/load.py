@@ -34,6 +34,7 @@ HOLD_COLUMNS = (
     "extended",
     "dies_at_us",
     "channel",
+    "quota",
 )
 
 

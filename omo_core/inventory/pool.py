@@ -81,6 +81,8 @@ def _apply_fresh(
             holds=outcome.holds,
             displaced=outcome.displaced,
             shortages=outcome.shortages,
+            claims=outcome.claims,
+            backorders=outcome.backorders,
         )
         answers[name] = answer
         rows.append(Operation(*name, operation_id, command.kind, digests[name], answer.model_dump_json()))

@@ -98,6 +98,7 @@ def _fresh(hold: HeldUnits) -> dict[str, Any]:
         "extended": hold.extended,
         "dies_at_us": hold.dies_at_us,
         "channel": hold.channel,
+        "quota": hold.quota,
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from omo_core.inventory.working import Cell, WorkingSet
+from omo_core.model.promised import Backorder, SlotClaim
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import SELLABLE, Demand, Displaced, Hold, HoldRequest, Shortage
 from omo_core.storage.transaction import Transaction
@@ -20,6 +21,8 @@ class Outcome:
     holds: tuple[Hold, ...] = ()
     displaced: tuple[Displaced, ...] = ()
     shortages: tuple[Shortage, ...] = ()
+    claims: tuple[SlotClaim, ...] = ()
+    backorders: tuple[Backorder, ...] = ()
 
 
 def _none(_command: Any) -> Iterable[Any]:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import SELLABLE, Hold, HoldRequest, HoldState, kept_back
 from omo_core.storage.clock import from_us
 
 A = TypeVar("A")
+
+
+class Counter(Protocol):
+    """What counts the units that holds took and did not give back."""
+
+    used: int
+
 
 Cell = tuple[str, str, str]
 """(sku, node, condition): the key of a stock row. Promises are made from sellable rows only."""
@@ -93,7 +100,10 @@ class HeldUnits:
     extended: int = 0
     dies_at_us: int | None = None
     channel: str | None = None
+    quota: str | None = None
     stored: tuple[Any, ...] | None = None
+    counter: Counter | None = None
+    """The quota that its units count towards, where that stands and this batch may release some."""
 
     @property
     def cell(self) -> Cell:
@@ -122,6 +132,8 @@ class HeldUnits:
         """Give units back to the pool; the hold ends in `end` once nothing is pending."""
         self.pending -= units
         self.released += units
+        if self.counter is not None:
+            self.counter.used -= units
         if self.pending == 0:
             self.state = end
 
@@ -147,6 +159,9 @@ class HeldUnits:
             state=self.state,
             expires_at=None if self.expires_at_us is None else from_us(self.expires_at_us),
             returned=self.returned,
+            extended=self.extended,
+            dies_at=None if self.dies_at_us is None else from_us(self.dies_at_us),
+            channel=self.channel,
         )
 
 
@@ -218,7 +233,14 @@ class WorkingSet:
             line = (operation_id, len(self.postings) + 1, place, *cell, quantity, 0, 0, 0)
             self.postings.append((*line, None, None, None, None, None, self.now_us))
 
-    def place(self, operation_id: str, request: HoldRequest, expires_at_us: int | None) -> HeldUnits:
+    def place(
+        self,
+        operation_id: str,
+        request: HoldRequest,
+        expires_at_us: int | None,
+        dies_at_us: int | None = None,
+        channel: str | None = None,
+    ) -> HeldUnits:
         """A new hold; the caller has decided that its units are free and posts them."""
         hold = HeldUnits(
             hold=self.new_id(),
@@ -234,6 +256,8 @@ class WorkingSet:
             placed_at_us=self.now_us,
             expires_at_us=expires_at_us,
             operation_id=operation_id,
+            dies_at_us=dies_at_us,
+            channel=channel,
         )
         self.holds[hold.hold] = hold
         if hold.cell in self.holds_by_cell:

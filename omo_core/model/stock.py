@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from omo_core.model.network import enum_of
+from omo_core.model.promised import Backorder, ClaimRef, SlotClaim, SlotRequest
 from omo_core.model.refusals import Refusal
-from omo_core.model.values import MAX_QUANTITY, Count, Identifier, Instant, Key, NodeId, Quantity, Sku, Text, Value
+from omo_core.model.values import (
+    MAX_QUANTITY,
+    ChannelId,
+    Count,
+    Identifier,
+    Instant,
+    Key,
+    NodeId,
+    Quantity,
+    Sku,
+    Text,
+    Value,
+)
 
 SELLABLE = "sellable"
 
@@ -96,6 +109,10 @@ class Hold(Value):
     state: Annotated[HoldState, enum_of(HoldState)]
     expires_at: Instant | None
     returned: Count = 0
+    extended: Count = 0
+    """How often its time was prolonged."""
+    dies_at: Instant | None = None
+    channel: ChannelId | None = None
 
 
 class Command(Value):
@@ -145,12 +162,41 @@ class SetSafety(Command):
     quantity: Count
 
 
+def _within_life(dies_at: Instant | None, given: ValidationInfo) -> Instant | None:
+    if dies_at is not None:
+        expires_at = given.data.get("expires_at")
+        if expires_at is None or expires_at > dies_at:
+            raise ValueError("needs an expires_at that is not later")
+    return dies_at
+
+
 class PlaceHolds(Command):
-    """Hold every line or none. `expires_at` None places holds that only a command ends."""
+    """Hold every line or none. `expires_at` None places holds that only a command ends.
+
+    No extension goes past `dies_at`. `channel` is the seller whose quota counts. `slots` are claimed with the goods or
+    not at all; if they are all that the owner's holds expire, what he still claims is given back.
+    """
 
     kind: Literal["place_holds"] = "place_holds"
     lines: tuple[HoldRequest, ...] = Field(min_length=1)
     expires_at: Instant | None = None
+    dies_at: Instant | None = None
+    channel: ChannelId | None = None
+    slots: tuple[SlotRequest, ...] = ()
+
+    _dies_later = field_validator("dies_at")(_within_life)
+
+    def canonical_json(self) -> str:
+        """Without what this command got later and does not use: its digest stays what it was."""
+        return _without(_PLACE_UNUSED, super().canonical_json())
+
+
+_PLACE_UNUSED: Final = ',"dies_at":null,"channel":null,"slots":[]}'
+_REPLACE_UNUSED: Final = ',"dies_at":null,"channel":null,"slots":[],"release_slots":[]}'
+
+
+def _without(unused: str, text: str) -> str:
+    return text[: -len(unused)] + "}" if text.endswith(unused) else text
 
 
 class ReplaceHolds(Command):
@@ -163,6 +209,17 @@ class ReplaceHolds(Command):
     release: tuple[Identifier, ...]
     place: tuple[HoldRequest, ...]
     expires_at: Instant | None = None
+    dies_at: Instant | None = None
+    channel: ChannelId | None = None
+    slots: tuple[SlotRequest, ...] = ()
+    release_slots: tuple[ClaimRef, ...] = ()
+    """Claims given back first: what they free can be claimed anew."""
+
+    _dies_later = field_validator("dies_at")(_within_life)
+
+    def canonical_json(self) -> str:
+        """Without what this command got later and does not use: its digest stays what it was."""
+        return _without(_REPLACE_UNUSED, super().canonical_json())
 
 
 class ConfirmHolds(Command):
@@ -224,6 +281,10 @@ class StockAnswer(Value):
     """Holds after the command: those it placed, in the order of its lines, then those it changed."""
     displaced: tuple[Displaced, ...] = ()
     shortages: tuple[Shortage, ...] = ()
+    claims: tuple[SlotClaim, ...] = ()
+    """Claims of nodes' slots that the command changed, as they stand after it."""
+    backorders: tuple[Backorder, ...] = ()
+    """Promises ahead of stock after the command: placed or changed by it."""
 
     @property
     def applied(self) -> bool:
