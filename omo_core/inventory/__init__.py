@@ -5,13 +5,17 @@ from __future__ import annotations
 from omo_core.inventory.auditor import AuditReport, Finding, audit
 from omo_core.inventory.availability import (
     available_by_pair,
+    available_in_bulk,
     available_of_skus,
     available_to_promise,
     levels,
     levels_of_skus,
 )
 from omo_core.inventory.holds import expire_holds, holds_of
+from omo_core.inventory.kits import available_kits, holds_of_kit
 from omo_core.inventory.pool import apply_many, apply_one
+from omo_core.inventory.publication import availability_deltas, mark_told
+from omo_core.inventory.safety_rules import set_safety_rule
 
 __all__ = [
     "AuditReport",
@@ -19,11 +23,17 @@ __all__ = [
     "apply_many",
     "apply_one",
     "audit",
+    "availability_deltas",
     "available_by_pair",
+    "available_in_bulk",
+    "available_kits",
     "available_of_skus",
     "available_to_promise",
     "expire_holds",
     "holds_of",
+    "holds_of_kit",
     "levels",
     "levels_of_skus",
+    "mark_told",
+    "set_safety_rule",
 ]

@@ -5,32 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from sqlalchemy import func, select
+
 from omo_core.inventory.load import ROW_COLUMNS, ROW_KEY
 from omo_core.model.stock import SELLABLE, Level, kept_back
 from omo_core.storage import tables
+from omo_core.storage.catalogue import owned_nodes
 from omo_core.storage.transaction import Transaction
 
 Pair = tuple[str, str]
 """(sku, node)"""
 
 _OPEN_COLUMNS = ("sku", "node", "pending")
-_FREE_COLUMNS = ("sku", "node", "condition", "on_hand", "reserved", "safety", "halted", "safety_permille")
+_FREE_COLUMNS = ("sku", "node", "condition", "on_hand", "reserved", "safety", "safety_permille", "halted")
 
 
 def levels(tx: Transaction, pairs: Iterable[Pair]) -> list[Level]:
-    """The stock rows of the (sku, node) pairs that have one, in key order; one statement."""
+    """The sellable stock rows of the (sku, node) pairs that have one, in key order; one statement."""
     keys = [(sku, node, SELLABLE) for sku, node in pairs]
     return [_level(row) for row in tx.select(tables.stock, ROW_COLUMNS, ROW_KEY, keys)]
 
 
-def levels_of_skus(tx: Transaction, skus: Iterable[str]) -> list[Level]:
-    """Every stock row of the SKUs, in key order; one statement."""
+def levels_of_skus(tx: Transaction, skus: Iterable[str], *, condition: str = SELLABLE) -> list[Level]:
+    """Every stock row of the SKUs in one condition, in key order; one statement."""
     rows = tx.select(tables.stock, ROW_COLUMNS, ("sku",), {(sku,) for sku in skus})
-    return [_level(row) for row in rows if row.condition == SELLABLE]
+    return [_level(row) for row in rows if row.condition == condition]
 
 
 def available_of_skus(tx: Transaction, skus: Iterable[str], owners: Sequence[str] = ()) -> list[tuple[str, str, int]]:
-    """(sku, node, units available to promise) of every row that has any, in key order.
+    """(sku, node, units available to promise) of every row that has any, in key order, whoever owns the node.
 
     ATP = on hand − reserved − safety stock; halted rows have none. The pending units of holds that belong to `owners`
     count as free: a wave that will replace its own provisional holds plans with them.
@@ -41,7 +44,7 @@ def available_of_skus(tx: Transaction, skus: Iterable[str], owners: Sequence[str
             own[sku, node] = own.get((sku, node), 0) + pending
     found = []
     rows = tx.select(tables.stock, _FREE_COLUMNS, ("sku",), {(sku,) for sku in skus})
-    for sku, node, condition, on_hand, reserved, safety, halted, permille in rows:
+    for sku, node, condition, on_hand, reserved, safety, permille, halted in rows:
         available = on_hand - reserved - kept_back(on_hand, safety, permille)
         if own:
             available += own.get((sku, node), 0)
@@ -50,21 +53,57 @@ def available_of_skus(tx: Transaction, skus: Iterable[str], owners: Sequence[str
     return found
 
 
+def available_in_bulk(tx: Transaction, pairs: Sequence[Pair], *, channel: str | None = None) -> list[int]:
+    """Units available to promise of each (sku, node) pair, in the order asked; 0 where there is no stock row.
+
+    Any number of pairs is a handful of statements. Nodes that do not serve the channel have nothing for it.
+    """
+    withheld = withheld_nodes(tx, channel)
+    if _is_most_of_the_pool(tx, pairs):
+        found = {(sku, node): units for sku, node, units in available_of_skus(tx, {sku for sku, _ in pairs})}
+    else:
+        keys = {(sku, node, SELLABLE) for sku, node in pairs}
+        found = {
+            (sku, node): 0 if halted else max(0, on_hand - reserved - kept_back(on_hand, safety, permille))
+            for sku, node, _, on_hand, reserved, safety, permille, halted in tx.select(
+                tables.stock, _FREE_COLUMNS, ROW_KEY, keys
+            )
+        }
+    if withheld:
+        return [0 if pair[1] in withheld else found.get(pair, 0) for pair in pairs]
+    return [found.get(pair, 0) for pair in pairs]
+
+
 def available_by_pair(tx: Transaction, pairs: Iterable[Pair]) -> dict[Pair, int]:
-    """Units available to promise of each (sku, node) pair asked for; 0 where there is no stock row."""
-    pairs = list(pairs)
-    found = {(level.sku, level.node): level.available for level in levels(tx, pairs)}
-    return {pair: found.get(pair, 0) for pair in pairs}
+    """As `available_in_bulk` for any channel, by pair."""
+    pairs = list(dict.fromkeys(pairs))
+    return dict(zip(pairs, available_in_bulk(tx, pairs), strict=True))
 
 
-def available_to_promise(tx: Transaction, sku: str, node: str | None = None) -> int:
+def available_to_promise(tx: Transaction, sku: str, node: str | None = None, *, channel: str | None = None) -> int:
     """Units of a SKU available to promise at one node, or in the whole pool where `node` is None.
 
     Rows are added after each is floored at 0: too little at one node takes nothing from what another can promise.
     """
     if node is not None:
-        return available_by_pair(tx, [(sku, node)])[sku, node]
-    return sum(available for _, _, available in available_of_skus(tx, [sku]))
+        return available_in_bulk(tx, [(sku, node)], channel=channel)[0]
+    withheld = withheld_nodes(tx, channel)
+    return sum(units for _, at, units in available_of_skus(tx, [sku]) if at not in withheld)
+
+
+def withheld_nodes(tx: Transaction, channel: str | None) -> frozenset[str]:
+    """Nodes whose owners do not let this channel (None: just any) promise their stock."""
+    return frozenset(node.node for node in owned_nodes(tx) if not node.serves(channel))
+
+
+def _is_most_of_the_pool(tx: Transaction, pairs: Sequence[Pair]) -> bool:
+    """Whether reading every node of the SKUs is cheaper than looking each pair up: runs of a key, no searching."""
+    if len(pairs) < 1_000:
+        return False
+    nodes = tx.connection.execute(
+        select(func.count()).select_from(tables.node).where(tables.node.c.pool_id == tx.pool)
+    ).scalar_one()
+    return 4 * len(set(pairs)) >= int(nodes) * len({sku for sku, _ in pairs})
 
 
 def _level(row: Sequence[Any]) -> Level:

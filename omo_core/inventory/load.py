@@ -7,6 +7,7 @@ from typing import Any
 
 from omo_core.inventory.decide import OPEN_STATES
 from omo_core.inventory.registry import ANNEXES, verb_of
+from omo_core.inventory.safety import kept_by_rule
 from omo_core.inventory.working import Cell, HeldUnits, Row, WorkingSet
 from omo_core.model.stock import SELLABLE, HoldState
 from omo_core.model.stock_commands import StockCommand
@@ -53,6 +54,7 @@ def load(tx: Transaction, commands: Sequence[StockCommand]) -> WorkingSet:
     strangers = cells - work.rows.keys()
     work.skus = known_skus(tx, [sku for sku, _, _ in strangers])
     work.nodes = known_nodes(tx, [node for _, node, _ in strangers])
+    work.kept_by_rule = kept_by_rule(tx, strangers)
     for annex in ANNEXES:
         work.annexes[annex] = annex.load(tx, work, commands)
     return work

@@ -178,6 +178,8 @@ class WorkingSet:
     skus: set[str] = field(default_factory=set)
     nodes: set[str] = field(default_factory=set)
     """The known ones among the items and nodes of commands that name no stock row yet."""
+    kept_by_rule: dict[Cell, tuple[int, int]] = field(default_factory=dict)
+    """(units, permille) of safety stock with which rows begin that are not stored yet."""
     postings: list[tuple[Any, ...]] = field(default_factory=list)
     """Ledger lines as tuples of `POSTING_COLUMNS`; a line's number is its place in this list."""
     count_tasks: list[dict[str, Any]] = field(default_factory=list)
@@ -209,12 +211,25 @@ class WorkingSet:
         return row
 
     def post(
-        self, operation_id: str, cell: Cell, *, quantity: int = 0, reserved: int = 0, safety: int = 0, shortage: int = 0
+        self,
+        operation_id: str,
+        cell: Cell,
+        *,
+        quantity: int = 0,
+        reserved: int = 0,
+        safety: int = 0,
+        shortage: int = 0,
+        always: bool = False,
     ) -> None:
-        """Change a stock row by one ledger line that carries its next version; no change writes no line."""
-        if not (quantity or reserved or safety or shortage):
+        """Change a stock row by one ledger line that carries its next version.
+
+        No change writes no line, unless `always`: then something else of the row changed that the line dates.
+        """
+        if not (quantity or reserved or safety or shortage or always):
             return
         row = self.row(cell)
+        if not row.version and not safety and cell in self.kept_by_rule:
+            safety, row.safety_permille = self.kept_by_rule[cell]
         row.on_hand += quantity
         row.reserved += reserved
         row.safety += safety
@@ -276,5 +291,7 @@ class WorkingSet:
                 "state": "open",
                 "operation_id": operation_id,
                 "opened_at_us": self.now_us,
+                "closed_by": None,
+                "closed_at_us": None,
             }
         )

@@ -24,8 +24,8 @@ from omo_core.allocation import (
 )
 from omo_core.inventory import apply_many, available_of_skus, holds_of
 from omo_core.model.fulfilment import FulfilmentLine, FulfilmentState, OrderState, PlacedOrder
-from omo_core.model.network import DeliveryMethod, Network
-from omo_core.model.stock import Hold, HoldRequest, PlaceHolds, ReplaceHolds, StockAnswer
+from omo_core.model.network import DeliveryMethod, Network, Node
+from omo_core.model.stock import SELLABLE, Hold, HoldRequest, PlaceHolds, ReplaceHolds, StockAnswer
 from omo_core.orders.book import OrderBook, read_documents
 from omo_core.orders.entries import FulfilmentEntry, OrderEntry
 from omo_core.storage import tables
@@ -49,6 +49,14 @@ class SourcingContext:
     def index(self) -> NetworkIndex:
         """The network in the allocator's form."""
         return NetworkIndex.of(self.network)
+
+    def withheld(self, channel: str) -> frozenset[str]:
+        """Nodes whose owners do not let orders of this channel be promised from their stock."""
+        return frozenset(node.node for node in self._owned if not node.serves(channel))
+
+    @cached_property
+    def _owned(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.network.nodes if node.owner is not None)
 
     @cached_property
     def nodes(self) -> frozenset[str]:
@@ -92,7 +100,9 @@ def retry_short(tx: Transaction, context: SourcingContext, *, after: str = "", l
         stock.pool_id == line.pool_id,
         stock.sku == line.sku,
         stock.halted == 0,
+        stock.condition == SELLABLE,
         stock.on_hand - stock.reserved - stock.safety > 0,
+        1000 * (stock.on_hand - stock.reserved - 1) >= stock.safety_permille * stock.on_hand,
     )
     query = (
         select(line.order_id)
@@ -155,7 +165,7 @@ def _solve(
     tx: Transaction, entries: Sequence[OrderEntry], context: SourcingContext, free_owners: Sequence[str]
 ) -> list[_Part]:
     """One plan for all open lines; one-hour parts that cannot be kept whole become shipping."""
-    demands = [demand for entry in entries for demand in _demands(tx, entry)]
+    demands = [demand for entry in entries for demand in _demands(tx, entry, context)]
     skus = sorted({line.sku for demand in demands for line in demand.lines})
     stock = available_of_skus(tx, skus, owners=free_owners)
     by_order = {entry.order_id: entry for entry in entries}
@@ -196,7 +206,7 @@ def _plan(context: SourcingContext, demands: Sequence[OrderDemand], stock: Seque
     return solve_greedy(AllocationProblem.build(context.index, demands, stock, context.policy))
 
 
-def _demands(tx: Transaction, entry: OrderEntry) -> list[OrderDemand]:
+def _demands(tx: Transaction, entry: OrderEntry, context: SourcingContext) -> list[OrderDemand]:
     """One demand per delivery that has open lines."""
     open_units = entry.open_units()
     order = entry.order
@@ -204,6 +214,7 @@ def _demands(tx: Transaction, entry: OrderEntry) -> list[OrderDemand]:
     for line in order.fulfillable():
         if line.sku is not None and line.line in open_units:
             lines[line.delivery].append(DemandLine(line=line.line, sku=line.sku, quantity=open_units[line.line]))
+    excluded = entry.rejecting_nodes() | context.withheld(entry.channel)
     demands = []
     for number, own in sorted(lines.items()):
         delivery = order.deliveries[number]
@@ -215,7 +226,7 @@ def _demands(tx: Transaction, entry: OrderEntry) -> list[OrderDemand]:
                 lines=tuple(own),
                 point=delivery.address.point if delivery.address else None,
                 pickup_node=delivery.pickup_node,
-                excluded_nodes=entry.rejecting_nodes(),
+                excluded_nodes=excluded,
             )
         )
     return demands

@@ -97,6 +97,14 @@ def components_of(tx: Transaction, skus: Sequence[str]) -> dict[str, dict[str, i
     return {sku: parts for sku, parts in kits.items() if parts}
 
 
+def kit_skus(tx: Transaction, skus: Sequence[str] | None = None) -> list[str]:
+    """The kits of the pool, or those among the SKUs, in order."""
+    item = tables.item.c
+    query = select(item.sku).where(item.pool_id == tx.pool, item.document.like('%"components":{"%')).order_by(item.sku)
+    kits = [row.sku for row in tx.connection.execute(query)]
+    return kits if skus is None else sorted(set(kits).intersection(skus))
+
+
 def known_skus(tx: Transaction, skus: Sequence[str]) -> set[str]:
     """Those of the given SKUs that the pool knows."""
     return {row.sku for row in tx.select(tables.item, ("sku",), ("sku",), [(sku,) for sku in sorted(set(skus))])}
