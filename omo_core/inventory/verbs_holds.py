@@ -25,14 +25,14 @@ from omo_core.storage.clock import to_us
 def _place(work: WorkingSet, operation_id: str, command: PlaceHolds) -> Outcome:
     if refusals := _refusals_of_places(work, command.lines, {}):
         return Outcome(refusals)
-    placed = _place_decided(work, operation_id, command.lines, _us(command.expires_at))
+    placed = _place_decided(work, operation_id, command, command.lines)
     for cell, quantity in summed(command.lines).items():
         work.post(operation_id, cell, reserved=quantity)
     return Outcome(holds=tuple(hold.value() for hold in placed))
 
 
 def _replace(work: WorkingSet, operation_id: str, command: ReplaceHolds) -> Outcome:
-    old, refusals = _open_holds(work, command.release)
+    old, refusals = open_holds(work, command.release)
     freed = _pending_by_cell(old)
     refusals = refusals or _refusals_of_places(work, command.place, freed)
     if refusals:
@@ -42,14 +42,14 @@ def _replace(work: WorkingSet, operation_id: str, command: ReplaceHolds) -> Outc
         changes[cell] = changes.get(cell, 0) + quantity
     for hold in old:
         hold.release(hold.pending, HoldState.RELEASED)
-    placed = _place_decided(work, operation_id, command.place, _us(command.expires_at))
+    placed = _place_decided(work, operation_id, command, command.place)
     for cell, change in changes.items():
         work.post(operation_id, cell, reserved=change)
     return Outcome(holds=tuple(hold.value() for hold in [*placed, *old]))
 
 
 def _confirm(work: WorkingSet, _operation_id: str, command: ConfirmHolds) -> Outcome:
-    holds, refusals = _open_holds(work, command.holds)
+    holds, refusals = open_holds(work, command.holds)
     refusals = refusals or tuple(
         refusal for hold in holds if (refusal := decide_confirm(hold, work.now_us)) is not None
     )
@@ -62,7 +62,7 @@ def _confirm(work: WorkingSet, _operation_id: str, command: ConfirmHolds) -> Out
 
 
 def _release(work: WorkingSet, operation_id: str, command: ReleaseHolds) -> Outcome:
-    holds, refusals = _open_holds(work, command.holds)
+    holds, refusals = open_holds(work, command.holds)
     if refusals:
         return Outcome(refusals)
     end_holds(work, operation_id, holds, HoldState.RELEASED)
@@ -73,7 +73,7 @@ def _issue(work: WorkingSet, operation_id: str, command: IssueHolds) -> Outcome:
     quantities: dict[str, int] = {}
     for line in command.lines:
         quantities[line.hold] = quantities.get(line.hold, 0) + line.quantity
-    holds, refusals = _open_holds(work, quantities)
+    holds, refusals = open_holds(work, quantities)
     refusals = refusals or tuple(
         refusal for hold in holds if (refusal := decide_issue(hold, quantities[hold.hold])) is not None
     )
@@ -100,7 +100,7 @@ def end_holds(work: WorkingSet, operation_id: str, holds: Iterable[HeldUnits], e
         work.post(operation_id, cell, reserved=-units)
 
 
-def _open_holds(work: WorkingSet, hold_ids: Iterable[str]) -> tuple[list[HeldUnits], tuple[Refusal, ...]]:
+def open_holds(work: WorkingSet, hold_ids: Iterable[str]) -> tuple[list[HeldUnits], tuple[Refusal, ...]]:
     """The named holds, each once, if all are open and their rows carry them; otherwise the reasons why not."""
     holds: list[HeldUnits] = []
     refusals: list[Refusal] = []
@@ -143,9 +143,10 @@ def _refusals_of_places(
 
 
 def _place_decided(
-    work: WorkingSet, operation_id: str, lines: Iterable[HoldRequest], expires_at_us: int | None
+    work: WorkingSet, operation_id: str, command: PlaceHolds | ReplaceHolds, lines: Iterable[HoldRequest]
 ) -> list[HeldUnits]:
-    return [work.place(operation_id, line, expires_at_us) for line in lines]
+    expires_at_us, dies_at_us, channel = _us(command.expires_at), _us(command.dies_at), command.channel
+    return [work.place(operation_id, line, expires_at_us, dies_at_us, channel) for line in lines]
 
 
 VERBS: Final[Mapping[type, Verb]] = {

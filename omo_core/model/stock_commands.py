@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from omo_core.model.promises import PromiseCommand
 from omo_core.model.stock import (
     ConfirmHolds,
     CounterSale,
@@ -13,4 +14,4 @@ from omo_core.model.stock import (
     SetSafety,
 )
 
-StockCommand = Receive | CounterSale | SetSafety | PlaceHolds | ReplaceHolds | ConfirmHolds | ReleaseHolds | IssueHolds
+StockCommand = Receive | CounterSale | SetSafety | PlaceHolds | ReplaceHolds | ConfirmHolds | ReleaseHolds | IssueHolds | PromiseCommand

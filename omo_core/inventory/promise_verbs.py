@@ -1,0 +1,14 @@
+"""Every verb of promises, and the tables beside stock that they decide on, in lock order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from omo_core.inventory import verbs_holds, verbs_life
+from omo_core.inventory.extensions import Extensions
+from omo_core.inventory.verb import Annex, Verb
+
+VERBS: Final[Mapping[type, Verb]] = {**verbs_holds.VERBS, **verbs_life.VERBS}
+
+ANNEXES: Final[tuple[type[Annex], ...]] = (Extensions,)
