@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from omo_core.inventory.working import HeldUnits, Row
+from omo_core.inventory.working import Cell, HeldUnits, Row
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import HoldState
+from omo_core.model.values import MAX_QUANTITY
 from omo_core.storage.clock import from_us
 
 OPEN_STATES = (HoldState.PLACED, HoldState.CONFIRMED)
@@ -55,6 +56,23 @@ def decide_sale(row: Row, quantity: int, open_holds: Iterable[HeldUnits] = ()) -
             displaced.append((hold, units))
             missing -= units
     return Sale(taken=taken, shortage=quantity - taken, displaced=tuple(displaced))
+
+
+def decide_limit(cell: Cell, on_hand: int) -> Refusal | None:
+    """None where a row may hold so many units; more is taken for a defect of the sender, and must not overflow."""
+    if on_hand > MAX_QUANTITY:
+        return Refusal.of("quantity_limit", sku=cell[0], node=cell[1], on_hand=on_hand, most=MAX_QUANTITY)
+    return None
+
+
+def decide_reading(counted: int, moved: int) -> tuple[int, int]:
+    """(on hand, shortage) of a row of which `counted` units were there when `moved` more or fewer had yet to move.
+
+    What the book said then does not matter any more, nor what it was short of: the reading replaces both. More gone
+    since than was there is a shortage again.
+    """
+    there = counted + moved
+    return max(0, there), max(0, -there)
 
 
 def decide_open(hold: HeldUnits | None, hold_id: str) -> Refusal | None:

@@ -81,6 +81,8 @@ def _apply_fresh(
             holds=outcome.holds,
             displaced=outcome.displaced,
             shortages=outcome.shortages,
+            corrections=outcome.corrections,
+            row_refusals=outcome.row_refusals,
             claims=outcome.claims,
             backorders=outcome.backorders,
         )

@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self
 from omo_core.inventory.working import Cell, WorkingSet
 from omo_core.model.promised import Backorder, SlotClaim
 from omo_core.model.refusals import Refusal
-from omo_core.model.stock import SELLABLE, Demand, Displaced, Hold, HoldRequest, Shortage
+from omo_core.model.stock import SELLABLE, Correction, Demand, Displaced, Hold, HoldRequest, Shortage
 from omo_core.storage.transaction import Transaction
 
 
@@ -23,6 +23,8 @@ class Outcome:
     shortages: tuple[Shortage, ...] = ()
     claims: tuple[SlotClaim, ...] = ()
     backorders: tuple[Backorder, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    row_refusals: tuple[Refusal, ...] = ()
 
 
 def _none(_command: Any) -> Iterable[Any]:

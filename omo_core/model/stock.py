@@ -270,6 +270,15 @@ class Shortage(Value):
     quantity: Quantity
 
 
+class Correction(Value):
+    """The book of a row was changed by so many units (below 0: fewer) without goods moving."""
+
+    sku: Sku
+    node: NodeId
+    condition: str
+    quantity: int
+
+
 class StockAnswer(Value):
     """The answer to one stock command, stored with its key and given again word for word."""
 
@@ -285,6 +294,10 @@ class StockAnswer(Value):
     """Claims of nodes' slots that the command changed, as they stand after it."""
     backorders: tuple[Backorder, ...] = ()
     """Promises ahead of stock after the command: placed or changed by it."""
+    corrections: tuple[Correction, ...] = ()
+    """What a count, a feed or an arrival changed in the book without goods moving."""
+    row_refusals: tuple[Refusal, ...] = ()
+    """Rows of a feed that were passed over; the others were applied."""
 
     @property
     def applied(self) -> bool:

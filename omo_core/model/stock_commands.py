@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from omo_core.model.goods import GoodsCommand
 from omo_core.model.promises import PromiseCommand
 from omo_core.model.stock import (
     ConfirmHolds,
@@ -14,4 +15,15 @@ from omo_core.model.stock import (
     SetSafety,
 )
 
-StockCommand = Receive | CounterSale | SetSafety | PlaceHolds | ReplaceHolds | ConfirmHolds | ReleaseHolds | IssueHolds | PromiseCommand
+StockCommand = (
+    Receive
+    | CounterSale
+    | SetSafety
+    | PlaceHolds
+    | ReplaceHolds
+    | ConfirmHolds
+    | ReleaseHolds
+    | IssueHolds
+    | PromiseCommand
+    | GoodsCommand
+)
