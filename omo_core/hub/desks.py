@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +12,18 @@ from pydantic import ValidationError
 
 from omo_core.channels.port import ChannelAdapter
 from omo_core.exchange import Received, SignedMessage, receive_many
+from omo_core.hub.aio import through_combiner
+from omo_core.hub.desk import Desk
 from omo_core.inventory import (
     apply_many,
-    apply_one,
     available_to_promise,
     expire_holds,
     holds_of,
     levels,
     levels_of_skus,
 )
-from omo_core.model.errors import InvalidInput, UnknownChannel
+from omo_core.inventory.pool import mismatch_of
+from omo_core.model.errors import DuplicateKeyMismatch, InvalidInput, UnknownChannel
 from omo_core.model.fulfilment import (
     AcceptOffer,
     CollectFulfilment,
@@ -65,13 +68,6 @@ if TYPE_CHECKING:
     from omo_core.hub.hub import OrderHub
 
 
-class Desk:
-    """What the desks share: the hub they belong to."""
-
-    def __init__(self, hub: OrderHub) -> None:
-        self._hub = hub
-
-
 class NetworkDesk(Desk):
     """Nodes, items and the sourcing policy of the pool."""
 
@@ -91,24 +87,44 @@ class NetworkDesk(Desk):
 class StockDesk(Desk):
     """The stock pool: goods come, are promised, and go."""
 
+    def __init__(self, hub: OrderHub) -> None:
+        super().__init__(hub)
+        self._apply_each = self._answers
+
     def apply_many(self, commands: Sequence[StockCommand], *, tx: Transaction | None = None) -> list[StockAnswer]:
         """Many commands in one transaction, in the order given, with one answer each.
 
         Orders whose promised goods a counter sale took are sourced anew in the same transaction.
         """
+        return self._hub.run(lambda inner: self._resourced(inner, commands), tx)
 
-        return self._hub.run(lambda inner: self._resourced(inner, apply_many(inner, commands)), tx)
-
+    @through_combiner
     def apply(self, command: StockCommand, *, tx: Transaction | None = None) -> StockAnswer:
-        """One command in a transaction of its own; raises `DuplicateKeyMismatch` for a key used for another."""
-        return self._hub.run(lambda inner: self._resourced(inner, [apply_one(inner, command)])[0], tx)
+        """One command; raises `DuplicateKeyMismatch` for a key used for another.
 
-    def _resourced(self, tx: Transaction, answers: list[StockAnswer]) -> list[StockAnswer]:
+        Commands of many threads share a transaction where the hub combines them; each is answered once it is committed.
+        """
+        return self._do(self._apply_each, command, tx, _lines(command))
+
+    def submit(self, command: StockCommand) -> Future[StockAnswer]:
+        """`apply` without waiting: the future has the answer, or the exception, once it is committed.
+
+        Cancelling it takes the command back where its batch has not begun. Raises `Overloaded` where too many wait.
+        """
+        return self._submit(self._apply_each, command, _lines(command))
+
+    def _answers(self, tx: Transaction, commands: Sequence[StockCommand]) -> list[StockAnswer | DuplicateKeyMismatch]:
+        answers = self._resourced(tx, commands)
+        return [mismatch_of(command, answer) or answer for command, answer in zip(commands, answers, strict=True)]
+
+    def _resourced(self, tx: Transaction, commands: Sequence[StockCommand]) -> list[StockAnswer]:
+        answers = apply_many(tx, commands)
         displaced = [one for answer in answers for one in answer.displaced]
         if displaced:
             resource_displaced(tx, displaced, self._hub.context(tx))
         return answers
 
+    @through_combiner
     def receive(
         self, *, node: str, sku: str, quantity: int, key: str, scope: str = "default", tx: Transaction | None = None
     ) -> StockAnswer:
@@ -116,6 +132,7 @@ class StockDesk(Desk):
         lines = (Demand(sku=sku, node=node, quantity=quantity),)
         return self.apply(Receive(key=key, scope=scope, lines=lines), tx=tx)
 
+    @through_combiner
     def counter_sale(
         self, *, node: str, sku: str, quantity: int, key: str, scope: str = "default", tx: Transaction | None = None
     ) -> StockAnswer:
@@ -123,12 +140,14 @@ class StockDesk(Desk):
         lines = (Demand(sku=sku, node=node, quantity=quantity),)
         return self.apply(CounterSale(key=key, scope=scope, lines=lines), tx=tx)
 
+    @through_combiner
     def set_safety(
         self, *, node: str, sku: str, quantity: int, key: str, scope: str = "default", tx: Transaction | None = None
     ) -> StockAnswer:
         """Keep so many units of an item at a node out of what is promised."""
         return self.apply(SetSafety(key=key, scope=scope, sku=sku, node=node, quantity=quantity), tx=tx)
 
+    @through_combiner
     def hold(
         self,
         lines: Sequence[HoldRequest],
@@ -141,6 +160,21 @@ class StockDesk(Desk):
         """Hold every line or none."""
         command = PlaceHolds(key=key, scope=scope, lines=tuple(lines), expires_at=expires_at)
         return self.apply(command, tx=tx)
+
+    def hold_many(
+        self,
+        requests: Mapping[str, Sequence[HoldRequest]],
+        *,
+        scope: str = "default",
+        expires_at: datetime | None = None,
+        tx: Transaction | None = None,
+    ) -> dict[str, StockAnswer]:
+        """Many holds in one transaction: key → lines, each key's every line or none; one answer a key, in their order."""
+        commands = [
+            PlaceHolds(key=key, scope=scope, lines=tuple(lines), expires_at=expires_at)
+            for key, lines in requests.items()
+        ]
+        return dict(zip(requests, self.apply_many(commands, tx=tx), strict=True))
 
     def expire(self, *, limit: int = 1_000, tx: Transaction | None = None) -> list[Hold]:
         """Give back what placed holds past their time still hold; call it from a timer."""
@@ -166,9 +200,25 @@ class StockDesk(Desk):
 class OrdersDesk(Desk):
     """Orders: placed, cancelled, looked up."""
 
+    def __init__(self, hub: OrderHub) -> None:
+        super().__init__(hub)
+        self._place = self._offered
+        self._place_unoffered = self._unoffered
+
+    @through_combiner
     def place(self, order: Order, *, offer: bool = True, tx: Transaction | None = None) -> PlacedOrder:
         """Take one order in, hold goods at the chosen nodes and offer them the work; twice is once."""
-        return self.place_many([order], offer=offer, tx=tx)[0]
+        return self._do(self._place if offer else self._place_unoffered, order, tx, len(order.lines))
+
+    def submit(self, order: Order, *, offer: bool = True) -> Future[PlacedOrder]:
+        """`place` without waiting: the future has the answer, or the exception, once it is committed."""
+        return self._submit(self._place if offer else self._place_unoffered, order, len(order.lines))
+
+    def _offered(self, tx: Transaction, orders: Sequence[Order]) -> list[PlacedOrder]:
+        return place_orders(tx, orders, self._hub.context(tx))
+
+    def _unoffered(self, tx: Transaction, orders: Sequence[Order]) -> list[PlacedOrder]:
+        return place_orders(tx, orders, self._hub.context(tx), offer=False)
 
     def place_many(
         self, orders: Sequence[Order], *, offer: bool = True, tx: Transaction | None = None
@@ -177,11 +227,13 @@ class OrdersDesk(Desk):
 
         `offer=False` holds goods provisionally and leaves the choice to the next `hub.sourcing.run_wave`.
         """
-        return self._hub.run(lambda inner: place_orders(inner, orders, self._hub.context(inner), offer=offer), tx)
+        place = self._place if offer else self._place_unoffered
+        return self._hub.run(lambda inner: place(inner, orders), tx)
 
+    @through_combiner
     def cancel(self, channel: str, external_id: str, *, tx: Transaction | None = None) -> PlacedOrder:
         """Cancel what has not left; an order that has not come yet is remembered as cancelled."""
-        return self.cancel_many([CancelOrder(channel=channel, external_id=external_id)], tx=tx)[0]
+        return self._do(cancel_orders, CancelOrder(channel=channel, external_id=external_id), tx)
 
     def cancel_many(self, cancellations: Sequence[CancelOrder], *, tx: Transaction | None = None) -> list[PlacedOrder]:
         """Many cancellations in one transaction."""
@@ -203,29 +255,49 @@ class OrdersDesk(Desk):
 class FulfilmentDesk(Desk):
     """What nodes answer to what they were offered."""
 
+    def __init__(self, hub: OrderHub) -> None:
+        super().__init__(hub)
+        self._apply = self._answers
+
     def apply_many(
         self, commands: Sequence[FulfilmentCommand], *, tx: Transaction | None = None
     ) -> list[FulfilmentAnswer]:
         """Many answers in one transaction, in the order given; rejected work is sourced elsewhere at once."""
-        return self._hub.run(lambda inner: apply_fulfilment(inner, commands, self._hub.context(inner)), tx)
+        return self._hub.run(lambda inner: self._apply(inner, commands), tx)
 
+    @through_combiner
+    def apply(self, command: FulfilmentCommand, *, tx: Transaction | None = None) -> FulfilmentAnswer:
+        """One answer of a node; raises `DuplicateKeyMismatch` for a key used for another."""
+        return self._do(self._apply, command, tx)
+
+    def submit(self, command: FulfilmentCommand) -> Future[FulfilmentAnswer]:
+        """`apply` without waiting: the future has the answer, or the exception, once it is committed."""
+        return self._submit(self._apply, command)
+
+    def _answers(self, tx: Transaction, commands: Sequence[FulfilmentCommand]) -> list[FulfilmentAnswer]:
+        return apply_fulfilment(tx, commands, self._hub.context(tx))
+
+    @through_combiner
     def accept(self, fulfilment: str, *, key: str, tx: Transaction | None = None) -> FulfilmentAnswer:
         """The node takes the work."""
-        return self.apply_many([AcceptOffer(key=key, fulfilment=fulfilment)], tx=tx)[0]
+        return self.apply(AcceptOffer(key=key, fulfilment=fulfilment), tx=tx)
 
+    @through_combiner
     def reject(self, fulfilment: str, *, reason: str, key: str, tx: Transaction | None = None) -> FulfilmentAnswer:
         """The node says no; the order is sourced again without it."""
-        return self.apply_many([RejectOffer(key=key, fulfilment=fulfilment, reason=reason)], tx=tx)[0]
+        return self.apply(RejectOffer(key=key, fulfilment=fulfilment, reason=reason), tx=tx)
 
+    @through_combiner
     def ship(
         self, fulfilment: str, *, key: str, tracking: str | None = None, tx: Transaction | None = None
     ) -> FulfilmentAnswer:
         """The parcel left."""
-        return self.apply_many([ShipFulfilment(key=key, fulfilment=fulfilment, tracking=tracking)], tx=tx)[0]
+        return self.apply(ShipFulfilment(key=key, fulfilment=fulfilment, tracking=tracking), tx=tx)
 
+    @through_combiner
     def collect(self, fulfilment: str, *, key: str, tx: Transaction | None = None) -> FulfilmentAnswer:
         """The buyer, or the node's courier, has the goods in hand."""
-        return self.apply_many([CollectFulfilment(key=key, fulfilment=fulfilment)], tx=tx)[0]
+        return self.apply(CollectFulfilment(key=key, fulfilment=fulfilment), tx=tx)
 
     def open(
         self, *, node: str | None = None, after: str = "", limit: int = 100, tx: Transaction | None = None
@@ -296,3 +368,8 @@ def read_network_file(path: Path) -> Network:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the document"
         raise InvalidInput(f"{path}: {place}: {first['msg']}; correct it and load the file again") from error
+
+
+def _lines(command: StockCommand) -> int:
+    """How long a command is, whatever its verb calls its lines."""
+    return sum(len(value) for value in vars(command).values() if isinstance(value, tuple)) or 1

@@ -22,7 +22,8 @@ from omo_core.hub.desks import (
     StockDesk,
 )
 from omo_core.inventory.auditor import AuditReport, audit
-from omo_core.model.errors import InvalidInput
+from omo_core.inventory.combiner import Combiner
+from omo_core.model.errors import HubClosed, InvalidInput
 from omo_core.orders import SourcingContext
 from omo_core.storage.catalogue import network_version, read_network
 from omo_core.storage.clock import Clock
@@ -37,14 +38,24 @@ class OrderHub:
     """One pool of one database, with a desk for each room: network, stock, channels, orders, fulfilment, sourcing.
 
     Threads may share a hub. Every method of a desk runs in a transaction of its own, repeated as a whole when the
-    database asks for it, unless `tx=` names one opened with `transaction()`.
+    database asks for it, unless `tx=` names one opened with `transaction()`. Single commands share transactions with
+    those of other threads and tasks where the hub combines them: see `open`.
     """
 
     def __init__(
-        self, database: Database, *, pool: str = "default", channels: Mapping[str, ChannelAdapter] | None = None
+        self,
+        database: Database,
+        *,
+        pool: str = "default",
+        channels: Mapping[str, ChannelAdapter] | None = None,
+        combine: bool | None = None,
     ) -> None:
         self.database = database
         self.pool = pool
+        combines = not database.in_memory if combine is None else combine
+        self.combiner = Combiner(database, pool) if combines else None
+        """The door that single commands share, if any; `combiner.stats` counts what went through it."""
+        self._closed = False
         self._context: tuple[int, SourcingContext] | None = None
         self._context_lock = threading.Lock()
         self.network = NetworkDesk(self)
@@ -66,19 +77,26 @@ class OrderHub:
         channels: Mapping[str, ChannelAdapter] | None = None,
         clock: Clock | None = None,
         ids: IdSource | None = None,
+        combine: bool | None = None,
     ) -> Self:
         """Open a pool by URL (`sqlite:///shop.db`, `postgresql+psycopg://…`) or on the host's own `engine`.
 
         An empty database gets its tables; one of an older version is refused with `DatabaseOutdated`, which names
         `omo migrate`. `channels` maps names to adapters, such as `{"shopify": ShopifyAdapter(…)}`.
+
+        `combine` lets one thread commit the single commands of all callers together, hundreds a transaction under load
+        and one at a time when idle. It is on unless the database is in memory, where a commit costs nothing.
         """
         if (url is None) == (engine is None):
             raise InvalidInput("give OrderHub.open either a database URL or an engine")
         database = Database.open(url, engine=engine, schema=schema, clock=clock, ids=ids)
-        return cls(database, pool=pool, channels=channels)
+        return cls(database, pool=pool, channels=channels, combine=combine)
 
     def close(self) -> None:
-        """Give up the database connections; the hub is not used afterwards."""
+        """Answer the commands that wait, then give up the database connections; the hub is not used afterwards."""
+        self._closed = True
+        if self.combiner is not None:
+            self.combiner.close()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -95,14 +113,18 @@ class OrderHub:
 
         It is not repeated by itself: on `DatabaseUnavailable` run the whole block again, with the same keys.
         """
+        if self._closed:
+            raise HubClosed("This hub is closed; open another one")
         with self.database.transaction(self.pool) as tx:
             yield tx
 
     def run(self, work: Callable[[Transaction], T], tx: Transaction | None = None, *, read_only: bool = False) -> T:
         """Do `work` in `tx`, or in a transaction of its own that is repeated as a whole where need be.
 
-        `read_only` looks at one consistent snapshot and waits for no writer.
+        `read_only` looks at one consistent snapshot and waits for no writer. Raises `HubClosed` after `close()`.
         """
+        if self._closed:
+            raise HubClosed("This hub is closed; open another one")
         return work(tx) if tx is not None else self.database.run(self.pool, work, read_only=read_only)
 
     def context(self, tx: Transaction) -> SourcingContext:

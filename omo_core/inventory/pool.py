@@ -33,14 +33,21 @@ def apply_one(tx: Transaction, command: StockCommand) -> StockAnswer:
     Raises `DuplicateKeyMismatch` where the key was used for another request.
     """
     (answer,) = apply_many(tx, [command])
-    if any(refusal.code == KEY_REUSED for refusal in answer.refusals):
-        raise DuplicateKeyMismatch(
-            f"The key {command.key!r} of {command.scope!r} was used for another request; nothing was applied. "
-            "Use a new key for a new command.",
-            scope=command.scope,
-            key=command.key,
-        )
+    if (mismatch := mismatch_of(command, answer)) is not None:
+        raise mismatch
     return answer
+
+
+def mismatch_of(command: StockCommand, answer: StockAnswer) -> DuplicateKeyMismatch | None:
+    """The exception for one caller whose command was answered with `key_reused`."""
+    if not any(refusal.code == KEY_REUSED for refusal in answer.refusals):
+        return None
+    return DuplicateKeyMismatch(
+        f"The key {command.key!r} of {command.scope!r} was used for another request; nothing was applied. "
+        "Use a new key for a new command.",
+        scope=command.scope,
+        key=command.key,
+    )
 
 
 def apply_many(tx: Transaction, commands: Iterable[StockCommand]) -> list[StockAnswer]:

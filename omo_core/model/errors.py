@@ -63,6 +63,18 @@ class InvariantViolation(OmoError):
     code = "invariant_violation"
 
 
+class HubClosed(OmoError):
+    """A hub used after its `close()`; nothing was applied. Open another one."""
+
+    code = "hub_closed"
+
+
+class Overloaded(OmoError):
+    """More commands wait than are answered in useful time; send this one again later, with the same key."""
+
+    code = "overloaded"
+
+
 class DatabaseError(OmoError):
     """The database cannot be used as it is, or did not answer."""
 

@@ -90,6 +90,7 @@ class Database:
 
     def close(self) -> None:
         """Close the connections; a host's engine is left alone."""
+        self._notice_fork()  # the parent's connections are not ours to close
         if self._owns_engine:
             self.engine.dispose()
 
@@ -140,6 +141,16 @@ class Database:
         with self._connected(read_only) as (connection, _):
             yield connection
 
+    def require_no_transaction_here(self) -> None:
+        """Raise `DatabaseError` where this thread has a transaction open: a second one could wait for it forever."""
+        if getattr(self._open_here, "is_open", False):
+            raise DatabaseError("This thread already has a transaction open; pass that one on instead of a second")
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the database lives in one connection of this process."""
+        return isinstance(self.engine.pool, StaticPool)
+
     def _explained(self, error: Exception, fault: Fault) -> Exception:
         return typed_error(error, fault, self.place) or error
 
@@ -154,8 +165,7 @@ class Database:
     @contextmanager
     def _connected(self, read_only: bool) -> Iterator[tuple[Connection, int]]:
         self._notice_fork()
-        if getattr(self._open_here, "is_open", False):
-            raise DatabaseError("This thread already has a transaction open; pass that one on instead of a second")
+        self.require_no_transaction_here()
         with self.profile.gate(read_only):
             self._open_here.is_open = True
             try:
@@ -178,5 +188,5 @@ class Database:
             self._process = os.getpid()
             self._open_here = threading.local()
             self.profile.after_fork()
-            if self._owns_engine and not isinstance(self.engine.pool, StaticPool):  # a database in memory was copied
+            if self._owns_engine and not self.in_memory:  # a database in memory was copied
                 self.engine.dispose(close=False)
