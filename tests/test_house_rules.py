@@ -25,6 +25,7 @@ MAY_READ_THE_WORLD: Mapping[str, str] = {
     "omo_core/storage/database.py::random.Random": "spaces retries, where the host gives no generator of its own",
     "omo_core/testing/postgres.py": "waits for a process",
     "omo_core/testing/postgres_guard.py": "waits for a process",
+    "omo_core/testing/::random.Random": "the type of generators that are made from a seed and handed on",
 }
 
 # "path" or "path::Class.method" -> lines, and why they belong together.

@@ -1,0 +1,101 @@
+"""The fault simulator: it repeats itself byte for byte, and a sound pool comes through it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from omo_core.model.errors import InvalidInput
+from omo_core.testing.simulator import Report, main, simulate, soak
+from omo_core.testing.simulator_faults import NAMES, chosen
+from omo_core.testing.simulator_run import TEMPERS, Settings
+
+LONG_RUNS = 20
+OPERATIONS = 1_000
+"""20 tests of 5 seeds with 1,000 commands each: 100,000 in all."""
+LEAST_FAULTS = 250
+"""In the five seeds of a test, whose tempers differ: 5,000 in all."""
+
+
+def expect_none(report: Report) -> None:
+    assert not report.violations, f"{report.violations}\nrun it again with: {report.replay}"
+
+
+@pytest.mark.parametrize(
+    "settings", [Settings(2, 400), Settings(3, 400, combined=True), Settings(4, 400, in_file=True)]
+)
+def test_a_pool_under_fire_keeps_its_promises(settings: Settings) -> None:
+    report = simulate(settings)
+    expect_none(report)
+    assert report.commands == 400
+    assert report.faults > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", range(LONG_RUNS))
+def test_a_hundred_thousand_operations(run: int) -> None:
+    in_file, combined = run % 5 == 3, run % 5 == 1
+    first = 1_000 + run * len(TEMPERS)
+    reports = [
+        simulate(Settings(seed, OPERATIONS, in_file=in_file, combined=combined))
+        for seed in range(first, first + len(TEMPERS))
+    ]
+    for report in reports:
+        expect_none(report)
+    assert sum(report.operations for report in reports) >= OPERATIONS * len(TEMPERS)
+    assert sum(report.faults for report in reports) >= LEAST_FAULTS
+    assert {name for report in reports for name in report.faults_by_name} == set(NAMES), "every kind of fault struck"
+
+
+def test_the_same_seed_is_the_same_run_wherever_the_database_is() -> None:
+    report = simulate(Settings(11, 150))
+    assert simulate(Settings(11, 150)) == report
+    assert simulate(Settings(11, 150, in_file=True)).digest == report.digest
+    assert simulate(Settings(12, 150)).digest != report.digest
+
+
+def test_the_combiner_is_simulated_the_same_way_each_time() -> None:
+    assert simulate(Settings(13, 150, combined=True)) == simulate(Settings(13, 150, combined=True))
+
+
+@pytest.mark.slow
+def test_the_same_seed_is_the_same_run_in_every_process() -> None:
+    command = [sys.executable, "-m", "omo_core.testing.simulator", "--seed", "14", "--operations", "150", "--json"]
+    outputs = [
+        subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True).stdout
+        for seed in ("1", "2")
+    ]
+    assert outputs[0] == outputs[1]
+    assert json.loads(outputs[0])["digest"] == simulate(Settings(14, 150)).digest
+
+
+def test_a_calm_run_has_no_faults_and_every_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--seed", "5", "--operations", "200", "--faults", "none", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["faults"], report["violations"]) == (0, [])
+    assert report["replay"].endswith("--seed 5 --operations 200 --faults none --exact")
+
+
+def test_faults_can_be_chosen_by_name() -> None:
+    report = simulate(Settings(6, 300, chosen(["deadlock", "crash_after"])))
+    expect_none(report)
+    assert set(report.faults_by_name) == {"deadlock", "crash_after"}
+    with pytest.raises(InvalidInput, match="no fault is called earthquake"):
+        chosen(["earthquake"])
+
+
+def test_a_soak_goes_from_seed_to_seed_until_its_time_is_over() -> None:
+    minute_us = 60_000_000
+    clock = iter(range(0, 100 * minute_us, minute_us // 4))
+    reports: list[Report] = []
+    progress = list(soak(1.0, 20, reports.append, operations=60, now_us=lambda: next(clock)))
+    assert [report.seed for report in reports] == [20, 21]
+    assert [sums["seed"] for sums in progress] == [21, 22]
+    assert progress[-1]["operations"] == sum(report.operations for report in reports)
+    assert progress[-1]["faults"] == sum(report.faults for report in reports)
+    assert progress[-1]["violations"] == 0
+    assert ["--combined" in report.replay for report in reports] == [False, True]
