@@ -98,6 +98,18 @@ def decide_issue(hold: HeldUnits, quantity: int) -> Refusal | None:
     return None
 
 
+def decide_return(hold: HeldUnits | None, hold_id: str, quantity: int, skus: Iterable[str]) -> Refusal | None:
+    """None where `quantity` units that left under a hold may come back, all of its item."""
+    if hold is None:
+        return Refusal.of("unknown_hold", hold=hold_id)
+    if any(sku != hold.sku for sku in skus):
+        return Refusal.of("hold_mismatch", hold=hold_id, sku=hold.sku, node=hold.node)
+    if quantity > hold.issued - hold.returned:
+        amounts = {"issued": hold.issued, "returned": hold.returned, "wanted": quantity}
+        return Refusal.of("exceeds_issued", hold=hold_id, **amounts)
+    return None
+
+
 def decide_carried(row: Row, pending: int) -> Refusal | None:
     """None where the row's counters carry units that its holds say are pending; otherwise the row is broken."""
     if pending > row.reserved or pending > row.on_hand:

@@ -357,4 +357,4 @@ class Inbound(Value):
         return self.expected - self.received if self.state == "open" else 0
 
 
-GoodsCommand = CountStock | AbsoluteFeed | AdjustStock
+GoodsCommand = CountStock | AbsoluteFeed | AdjustStock | ReturnGoods | ChangeCondition

@@ -5,8 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from omo_core.model.goods import AbsoluteFeed, Adjustment, AdjustReason, AdjustStock, Counted, CountStock
-from omo_core.model.stock import StockAnswer
+from omo_core.model.goods import (
+    AbsoluteFeed,
+    Adjustment,
+    AdjustReason,
+    AdjustStock,
+    ChangeCondition,
+    Counted,
+    CountStock,
+    Returned,
+    ReturnGoods,
+)
+from omo_core.model.stock import Demand, StockAnswer
 from tests.inventory.conftest import Line, Shop
 
 
@@ -27,6 +37,20 @@ def feed(
 def adjust(key: str, *lines: Line, reason: AdjustReason = AdjustReason.OTHER) -> AdjustStock:
     goods = tuple(Adjustment(sku=sku, node=node, quantity=units) for sku, node, units in lines)
     return AdjustStock(key=key, lines=goods, reason=reason)
+
+
+def bring_back(key: str, *lines: tuple[str, str, int, Any] | tuple[str, str, int, Any, str]) -> ReturnGoods:
+    """Lines of (sku, node, quantity, disposition) and perhaps the hold they left under."""
+    goods = tuple(
+        Returned(sku=sku, node=node, quantity=units, disposition=disposition, hold=hold[0] if hold else None)
+        for sku, node, units, disposition, *hold in lines
+    )
+    return ReturnGoods(key=key, lines=goods)
+
+
+def change(key: str, was: Any, becomes: Any, *lines: Line) -> ChangeCondition:
+    goods = tuple(Demand(sku=sku, node=node, quantity=units) for sku, node, units in lines)
+    return ChangeCondition(key=key, lines=goods, was=was, becomes=becomes)
 
 
 def codes(answer: StockAnswer) -> list[str]:
