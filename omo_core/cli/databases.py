@@ -13,7 +13,7 @@ from omo_core.cli.terminal import print_json, say
 from omo_core.model.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from omo_core.inventory.auditor import AuditReport
+    from omo_core.inventory.auditor import AuditReport, Finding
 
 SHOWN_FINDINGS = 20
 """Findings written out for people; --json has up to a thousand for each check."""
@@ -83,23 +83,27 @@ def _as_document(report: AuditReport, pool: str) -> dict[str, object]:
         "clean": report.clean,
         "found": dict(report.found),
         "counted": dict(report.counted),
-        "findings": [
-            {
-                "invariant": one.invariant,
-                "check": one.check,
-                "sentence": one.sentence,
-                "sku": one.sku,
-                "node": one.node,
-            }
-            for one in report.findings
-        ],
-        "halted": [{"sku": sku, "node": node} for sku, node in report.halted],
+        "findings": [_finding(one) for one in report.findings],
+        "acknowledged": [_finding(one) for one in report.acknowledged],
+        "halted": [{"sku": sku, "node": node, "condition": condition} for sku, node, condition in report.halted],
+    }
+
+
+def _finding(one: Finding) -> dict[str, object]:
+    return {
+        "invariant": one.invariant,
+        "check": one.check,
+        "sentence": one.sentence,
+        "sku": one.sku,
+        "node": one.node,
+        "condition": one.condition,
     }
 
 
 def _print(report: AuditReport, pool: str) -> None:
     from omo_core.cli.tables import print_table
     from omo_core.cli.terminal import console
+    from omo_core.inventory.auditor import named
     from omo_core.report.wording import number, words
 
     screen = console()
@@ -113,8 +117,12 @@ def _print(report: AuditReport, pool: str) -> None:
     broken = sum(report.found.values())
     if broken > SHOWN_FINDINGS:
         screen.print(f"  … and {number(broken - SHOWN_FINDINGS)} more; --json lists them.")
-    for sku, node in report.halted:
-        screen.print(f"  Halted: {sku} at {node}.")
+    for cell in report.halted:
+        screen.print(f"  Halted: {named(*cell)}.")
+    if report.acknowledged:
+        screen.print(
+            f"{number(len(report.acknowledged))} older findings are acknowledged by repairs; --json lists them."
+        )
     screen.print("Every invariant holds." if report.clean else f"{number(broken)} cases break an invariant.")
 
 
