@@ -8,11 +8,13 @@ from typing import Final
 
 from sqlalchemy import select
 
+from omo_core.inventory.capacity import end_claims
 from omo_core.inventory.decide import is_expired
 from omo_core.inventory.load import HOLD_COLUMNS, cells_of_holds, held_units, load_holds, lock_rows
 from omo_core.inventory.record import record
 from omo_core.inventory.verbs_holds import end_holds
 from omo_core.inventory.working import WorkingSet
+from omo_core.model.promised import SlotClaim
 from omo_core.model.stock import Hold, HoldState, StockAnswer
 from omo_core.storage import operations, tables
 from omo_core.storage.operations import Operation
@@ -33,7 +35,8 @@ def expire_holds(tx: Transaction, limit: int = 1000) -> list[Hold]:
     """End at most `limit` placed holds that are past their time, the longest overdue first; returns them as ended.
 
     A sweep needs no key: it is guarded by the holds' state, so two sweeps of one moment end each hold once. A sweep
-    that ends something is a recorded operation with its ledger lines.
+    that ends something is a recorded operation with its ledger lines. Work that an owner claimed of nodes' slots is
+    given back with the last of his holds.
     """
     work = WorkingSet(now_us=tx.now_us, new_id=tx.new_id)
     overdue = _overdue(tx, limit)
@@ -45,16 +48,17 @@ def expire_holds(tx: Transaction, limit: int = 1000) -> list[Hold]:
         return []
     operation_id = tx.new_id()
     end_holds(work, operation_id, ending, HoldState.EXPIRED)
+    claims = end_claims(tx, work, ending)
     ended = tuple(hold.value() for hold in ending)
     record(tx, work)
-    _record_sweep(tx, operation_id, ended)
+    _record_sweep(tx, operation_id, ended, claims)
     return list(ended)
 
 
-def _record_sweep(tx: Transaction, operation_id: str, ended: tuple[Hold, ...]) -> None:
+def _record_sweep(tx: Transaction, operation_id: str, ended: tuple[Hold, ...], claims: Iterable[SlotClaim]) -> None:
     """Store the sweep as an operation and tell the holds' owners; its key is new, so no rival can wait for it."""
     operations.find(tx, [(SWEEP_SCOPE, operation_id)])
-    answer = StockAnswer(key=operation_id, kind=EXPIRE, holds=ended).model_dump_json()
+    answer = StockAnswer(key=operation_id, kind=EXPIRE, holds=ended, claims=tuple(claims)).model_dump_json()
     digest = hashlib.sha256(operation_id.encode()).hexdigest()
     operations.record(tx, [Operation(SWEEP_SCOPE, operation_id, operation_id, EXPIRE, digest, answer)])
     holds = [{"hold": hold.hold, "owner": hold.owner, "line": hold.line} for hold in ended]

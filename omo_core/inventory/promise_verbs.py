@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from omo_core.inventory import verbs_holds, verbs_life
+from omo_core.inventory import verbs_capacity, verbs_holds, verbs_life
+from omo_core.inventory.capacity import Capacity
 from omo_core.inventory.extensions import Extensions
 from omo_core.inventory.verb import Annex, Verb
 
-VERBS: Final[Mapping[type, Verb]] = {**verbs_holds.VERBS, **verbs_life.VERBS}
+VERBS: Final[Mapping[type, Verb]] = {**verbs_holds.VERBS, **verbs_life.VERBS, **verbs_capacity.VERBS}
 
-ANNEXES: Final[tuple[type[Annex], ...]] = (Extensions,)
+ANNEXES: Final[tuple[type[Annex], ...]] = (Extensions, Capacity)

@@ -8,7 +8,9 @@ from typing import Final
 
 from omo_core.inventory.decide import decide_carried, decide_confirm, decide_hold, decide_issue, decide_open
 from omo_core.inventory.verb import Outcome, Verb, cells_of_lines, sellable, summed, takes_lines
+from omo_core.inventory.verbs_capacity import change_claims, refusals_of_slots
 from omo_core.inventory.working import CUSTOMER, Cell, HeldUnits, Row, WorkingSet
+from omo_core.model.promised import SlotClaim
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import (
     ConfirmHolds,
@@ -23,18 +25,24 @@ from omo_core.storage.clock import to_us
 
 
 def _place(work: WorkingSet, operation_id: str, command: PlaceHolds) -> Outcome:
-    if refusals := _refusals_of_places(work, command.lines, {}):
+    refusals = _refusals_of_places(work, command.lines, {})
+    if command.slots:
+        refusals = refusals or refusals_of_slots(work, command.slots)
+    if refusals:
         return Outcome(refusals)
     placed = _place_decided(work, operation_id, command, command.lines)
     for cell, quantity in summed(command.lines).items():
         work.post(operation_id, cell, reserved=quantity)
-    return Outcome(holds=tuple(hold.value() for hold in placed))
+    claims = change_claims(work, command.slots) if command.slots else ()
+    return Outcome(holds=tuple(hold.value() for hold in placed), claims=claims)
 
 
 def _replace(work: WorkingSet, operation_id: str, command: ReplaceHolds) -> Outcome:
     old, refusals = open_holds(work, command.release)
     freed = _pending_by_cell(old)
     refusals = refusals or _refusals_of_places(work, command.place, freed)
+    if command.slots or command.release_slots:
+        refusals = refusals or refusals_of_slots(work, command.slots, command.release_slots)
     if refusals:
         return Outcome(refusals)
     changes = {cell: -units for cell, units in freed.items()}
@@ -45,7 +53,10 @@ def _replace(work: WorkingSet, operation_id: str, command: ReplaceHolds) -> Outc
     placed = _place_decided(work, operation_id, command, command.place)
     for cell, change in changes.items():
         work.post(operation_id, cell, reserved=change)
-    return Outcome(holds=tuple(hold.value() for hold in [*placed, *old]))
+    claims: tuple[SlotClaim, ...] = ()
+    if command.slots or command.release_slots:
+        claims = change_claims(work, command.slots, command.release_slots)
+    return Outcome(holds=tuple(hold.value() for hold in [*placed, *old]), claims=claims)
 
 
 def _confirm(work: WorkingSet, _operation_id: str, command: ConfirmHolds) -> Outcome:
