@@ -110,6 +110,26 @@ class Context:
         ]
         return timing
 
+    def in_turn(
+        self, sides: Mapping[str, Callable[[], Mapping[str, Any]]], *, rounds: int = 1
+    ) -> dict[str, list[Mapping[str, Any]]]:
+        """Run sides that time themselves in turn; each returns the facts of one round, its `seconds` among them.
+
+        For work that is bounded by time rather than by size, or whose preparation is not to be timed. Every round is
+        kept with its facts; the rounds of a label are returned in order.
+        """
+        found: dict[str, list[Mapping[str, Any]]] = {label: [] for label in sides}
+        for _ in range(rounds):
+            for label, side in sides.items():
+                gc.collect()
+                found[label].append(side())
+        for label, facts in found.items():
+            if label in self.timings:
+                raise ValueError(f"the label {label!r} was already timed")
+            self.timings[label] = Timing(label, tuple(float(one["seconds"]) for one in facts))
+            self.runs += [{"label": label, "round": number, **one} for number, one in enumerate(facts, 1)]
+        return found
+
     def figure(self, key: str, value: SupportsFloat) -> None:
         """Name one result; the key is what readers and later runs compare by, so it does not change."""
         if not FIGURE_KEY.fullmatch(key):
