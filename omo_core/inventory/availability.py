@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
-
+from omo_core.inventory.free_sql import free_of_pairs
 from omo_core.inventory.load import ROW_COLUMNS, ROW_KEY
 from omo_core.model.stock import SELLABLE, Level, kept_back
 from omo_core.storage import tables
@@ -56,21 +55,10 @@ def available_of_skus(tx: Transaction, skus: Iterable[str], owners: Sequence[str
 def available_in_bulk(tx: Transaction, pairs: Sequence[Pair], *, channel: str | None = None) -> list[int]:
     """Units available to promise of each (sku, node) pair, in the order asked; 0 where there is no stock row.
 
-    Any number of pairs is a handful of statements. Nodes that do not serve the channel have nothing for it.
+    Any number of pairs is two statements. Nodes that do not serve the channel have nothing for it.
     """
     withheld = withheld_nodes(tx, channel)
-    if _is_most_of_the_pool(tx, pairs):
-        found = {(sku, node): units for sku, node, units in available_of_skus(tx, {sku for sku, _ in pairs})}
-    else:
-        keys = {(sku, node, SELLABLE) for sku, node in pairs}
-        found = {
-            (sku, node): 0 if halted else max(0, on_hand - reserved - kept_back(on_hand, safety, permille))
-            for sku, node, _, on_hand, reserved, safety, permille, halted in tx.select(
-                tables.stock, _FREE_COLUMNS, ROW_KEY, keys
-            )
-        }
-    if withheld:
-        return [0 if pair[1] in withheld else found.get(pair, 0) for pair in pairs]
+    found = {(sku, node): units for sku, node, units in free_of_pairs(tx, pairs) if node not in withheld}
     return [found.get(pair, 0) for pair in pairs]
 
 
@@ -94,16 +82,6 @@ def available_to_promise(tx: Transaction, sku: str, node: str | None = None, *, 
 def withheld_nodes(tx: Transaction, channel: str | None) -> frozenset[str]:
     """Nodes whose owners do not let this channel (None: just any) promise their stock."""
     return frozenset(node.node for node in owned_nodes(tx) if not node.serves(channel))
-
-
-def _is_most_of_the_pool(tx: Transaction, pairs: Sequence[Pair]) -> bool:
-    """Whether reading every node of the SKUs is cheaper than looking each pair up: runs of a key, no searching."""
-    if len(pairs) < 1_000:
-        return False
-    nodes = tx.connection.execute(
-        select(func.count()).select_from(tables.node).where(tables.node.c.pool_id == tx.pool)
-    ).scalar_one()
-    return 4 * len(set(pairs)) >= int(nodes) * len({sku for sku, _ in pairs})
 
 
 def _level(row: Sequence[Any]) -> Level:

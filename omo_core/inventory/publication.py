@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import text
 
 from omo_core.inventory.availability import withheld_nodes
+from omo_core.inventory.free_sql import free_units
 from omo_core.inventory.kits import available_kits
 from omo_core.model.availability import AvailabilityDelta, PublicationRule
 from omo_core.storage import tables
@@ -20,9 +21,8 @@ _KEYS: Final = ("channel", "node", "sku")
 # Computed and compared in the database: of a hundred thousand listings only those that changed leave it.
 _DELTAS: Final = """
 WITH free AS (
-    SELECT sku, {node} AS node, CAST(sum(CASE WHEN halted = 1 THEN 0 ELSE
-        {greatest}(0, on_hand - reserved - {greatest}(safety, (on_hand * safety_permille + 999) / 1000)) END) AS bigint) AS units
-    FROM omo_stock WHERE pool_id = :pool AND condition = 'sellable' AND sku {not_kit} {of_nodes} {of_skus} GROUP BY sku, {node_key}
+    SELECT sku, {node} AS node, CAST(sum({free}) AS bigint) AS units
+    FROM omo_stock AS t WHERE pool_id = :pool AND condition = 'sellable' AND sku {not_kit} {of_nodes} {of_skus} GROUP BY sku, {node_key}
 ), told AS (
     SELECT sku, node, units FROM omo_published WHERE pool_id = :pool AND channel = :channel {of_skus}
 ), target AS (
@@ -112,6 +112,7 @@ def _of_items(tx: Transaction, rule: PublicationRule, skus: Sequence[str] | None
         "not_kit": _listed(tx, parameters, "NOT IN", "kits", kits),
         "node": "node" if rule.per_node else "''",
         "node_key": "node" if rule.per_node else "pool_id",
+        "free": free_units(tx.postgres),
         "greatest": "greatest" if tx.postgres else "max",
         "least": "least" if tx.postgres else "min",
     }

@@ -25,7 +25,7 @@ def kept_by_rule(tx: Transaction, cells: Iterable[Cell]) -> dict[Cell, Kept]:
     rules = _rules(tx)
     if not rules:
         return {}
-    kinds = dict(tx.select(tables.node, ("node", "kind"), ("node",), {(node,) for _, node, _ in cells}))
+    kinds: dict[str, str] = dict(tx.select(tables.node, ("node", "kind"), ("node",), {(node,) for _, node, _ in cells}))
     found = {}
     for cell in cells:
         sku, node, _ = cell
