@@ -131,6 +131,13 @@ class Transaction:
             parameters = (json.dumps(document, ensure_ascii=False), self.pool)
         return list(self._execute(sql, parameters).all())
 
+    def fetch(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """All rows of a statement of ours, in the engine's own marks, as the driver's plain tuples."""
+        result = self._execute(sql, parameters)
+        rows: list[tuple[Any, ...]] = result.cursor.fetchall()
+        result.close()
+        return rows
+
     def publish(self, type: str, subject: str, data: Mapping[str, Any]) -> str:  # noqa: A002
         """Announce one fact about `subject`, written at commit with the subject's next version; returns its id."""
         return self.publish_many([(type, subject, data)])[0]
