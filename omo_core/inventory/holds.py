@@ -11,6 +11,7 @@ from sqlalchemy import select
 from omo_core.inventory.capacity import end_claims
 from omo_core.inventory.decide import is_expired
 from omo_core.inventory.load import HOLD_COLUMNS, cells_of_holds, held_units, load_holds, lock_rows
+from omo_core.inventory.quotas import Quotas
 from omo_core.inventory.record import record
 from omo_core.inventory.verbs_holds import end_holds
 from omo_core.inventory.working import WorkingSet
@@ -47,6 +48,9 @@ def expire_holds(tx: Transaction, limit: int = 1000) -> list[Hold]:
     if not ending:
         return []
     operation_id = tx.new_id()
+    counted = {hold.sku for hold in ending if hold.quota is not None}
+    if counted:
+        work.annexes[Quotas] = Quotas.of_skus(tx, work, counted)
     end_holds(work, operation_id, ending, HoldState.EXPIRED)
     claims = end_claims(tx, work, ending)
     ended = tuple(hold.value() for hold in ending)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from omo_core.inventory.decide import decide_carried, decide_confirm, decide_hold, decide_issue, decide_open
+from omo_core.inventory.quotas import Quotas
 from omo_core.inventory.verb import Outcome, Verb, cells_of_lines, sellable, summed, takes_lines
 from omo_core.inventory.verbs_capacity import change_claims, refusals_of_slots
 from omo_core.inventory.working import CUSTOMER, Cell, HeldUnits, Row, WorkingSet
@@ -25,7 +26,9 @@ from omo_core.storage.clock import to_us
 
 
 def _place(work: WorkingSet, operation_id: str, command: PlaceHolds) -> Outcome:
-    refusals = _refusals_of_places(work, command.lines, {})
+    refusals = _refusals_of_places(work, command.lines, {}) or work.annex(Quotas).refusals(
+        work, command.lines, command.channel
+    )
     if command.slots:
         refusals = refusals or refusals_of_slots(work, command.slots)
     if refusals:
@@ -41,6 +44,7 @@ def _replace(work: WorkingSet, operation_id: str, command: ReplaceHolds) -> Outc
     old, refusals = open_holds(work, command.release)
     freed = _pending_by_cell(old)
     refusals = refusals or _refusals_of_places(work, command.place, freed)
+    refusals = refusals or work.annex(Quotas).refusals(work, command.place, command.channel, old)
     if command.slots or command.release_slots:
         refusals = refusals or refusals_of_slots(work, command.slots, command.release_slots)
     if refusals:
@@ -157,7 +161,12 @@ def _place_decided(
     work: WorkingSet, operation_id: str, command: PlaceHolds | ReplaceHolds, lines: Iterable[HoldRequest]
 ) -> list[HeldUnits]:
     expires_at_us, dies_at_us, channel = _us(command.expires_at), _us(command.dies_at), command.channel
-    return [work.place(operation_id, line, expires_at_us, dies_at_us, channel) for line in lines]
+    placed = [work.place(operation_id, line, expires_at_us, dies_at_us, channel) for line in lines]
+    quotas = work.annex(Quotas)
+    if channel is not None and quotas.of_sku:
+        for hold in placed:
+            quotas.count(work, hold)
+    return placed
 
 
 VERBS: Final[Mapping[type, Verb]] = {
