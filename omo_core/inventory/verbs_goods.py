@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from omo_core.inventory.inbound import Announced
 from omo_core.inventory.moving import Booking, limits
 from omo_core.inventory.verb import Outcome, Verb, cells_of_lines, summed, takes_lines
 from omo_core.inventory.working import CUSTOMER, SUPPLIER, WorkingSet
@@ -18,6 +19,8 @@ def _receive(work: WorkingSet, operation_id: str, command: Receive) -> Outcome:
     received: dict[str, int] = {}
     for cell, quantity in sums.items():
         work.post(operation_id, cell, quantity=quantity)
+        if command.inbound is not None:
+            work.annex(Announced).arrive(operation_id, (command.inbound, cell[1], cell[0]), quantity)
         received[cell[0]] = received.get(cell[0], 0) + quantity
     for sku, quantity in received.items():
         # One line however many nodes it went to: a delivery to the whole network is not written twice.

@@ -289,7 +289,7 @@ class ExpectReceipt(Command):
 
 
 class CancelReceipt(Command):
-    """Nothing more will come of an announcement at a node; what came stays. A cancelled reference is not used again."""
+    """Nothing more will come of an announcement at a node; what came stays. What was cancelled is not announced again."""
 
     kind: Literal["cancel_receipt"] = "cancel_receipt"
     inbound: Identifier
@@ -357,4 +357,15 @@ class Inbound(Value):
         return self.expected - self.received if self.state == "open" else 0
 
 
-GoodsCommand = CountStock | AbsoluteFeed | AdjustStock | ReturnGoods | ChangeCondition
+GoodsCommand = (
+    CountStock
+    | AbsoluteFeed
+    | AdjustStock
+    | ReturnGoods
+    | ChangeCondition
+    | ShipTransfer
+    | ReceiveTransfer
+    | CloseTransfer
+    | ExpectReceipt
+    | CancelReceipt
+)

@@ -138,11 +138,16 @@ Goods = Annotated[tuple[Demand, ...], Field(min_length=1), AfterValidator(_withi
 
 
 class Receive(Command):
-    """Goods arrive at a node and are sellable. Lines of one SKU and node are summed."""
+    """Goods arrive at a node and are sellable. Lines of one SKU and node are summed.
+
+    `inbound` names the announcement they came under: they are no longer due. Goods that were never announced, or come
+    before they are, may name it too.
+    """
 
     kind: Literal["receive"] = "receive"
     lines: Goods
     reference: Text | None = None
+    inbound: Identifier | None = None
 
 
 class CounterSale(Command):

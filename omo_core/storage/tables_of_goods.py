@@ -109,7 +109,7 @@ inbound = table(
     CheckConstraint("state IN ('open', 'done', 'cancelled')", name="state_known"),
     CheckConstraint("state = 'cancelled' OR (state = 'open') = (received < expected)", name="open_while_due"),
     CheckConstraint("state <> 'open' OR due_at_us IS NOT NULL", name="due_at_an_instant"),
-    Index("ix_omo_inbound_row", "pool_id", "state", "sku", "node"),
+    Index("ix_omo_inbound_row", "pool_id", "state", "sku", "node", "reference"),
 )
 """What suppliers announced, by the announcement's reference, and what of it has come. A line that came before it was
 announced, or was never announced, expects 0 and is due at no time."""

@@ -10,14 +10,22 @@ from omo_core.model.goods import (
     Adjustment,
     AdjustReason,
     AdjustStock,
+    Arrived,
+    CancelReceipt,
     ChangeCondition,
+    CloseTransfer,
     Counted,
     CountStock,
+    Expected,
+    ExpectReceipt,
+    ReceiveTransfer,
     Returned,
     ReturnGoods,
+    Shipped,
+    ShipTransfer,
 )
-from omo_core.model.stock import Demand, StockAnswer
-from tests.inventory.conftest import Line, Shop
+from omo_core.model.stock import Demand, Receive, StockAnswer
+from tests.inventory.conftest import Line, Shop, receive
 
 
 def counted(*lines: Line, condition: Any = "sellable") -> tuple[Counted, ...]:
@@ -51,6 +59,45 @@ def bring_back(key: str, *lines: tuple[str, str, int, Any] | tuple[str, str, int
 def change(key: str, was: Any, becomes: Any, *lines: Line) -> ChangeCondition:
     goods = tuple(Demand(sku=sku, node=node, quantity=units) for sku, node, units in lines)
     return ChangeCondition(key=key, lines=goods, was=was, becomes=becomes)
+
+
+def ship(
+    key: str, *lines: tuple[str, int] | tuple[str, int, str], route: tuple[str, str] = ("TPE", "KHH"), **more: Any
+) -> ShipTransfer:
+    """Lines of (sku, quantity) and perhaps a hold; the transfer's id is T unless said otherwise."""
+    goods = tuple(Shipped(sku=sku, quantity=units, hold=hold[0] if hold else None) for sku, units, *hold in lines)
+    named = {"transfer": "T", **more}
+    return ShipTransfer(key=key, from_node=route[0], to_node=route[1], lines=goods, **named)
+
+
+def arrive(
+    key: str, *lines: tuple[str, int] | tuple[str, int, Any], node: str = "KHH", transfer: str = "T"
+) -> ReceiveTransfer:
+    """Lines of (sku, quantity) and perhaps a condition."""
+    goods = tuple(
+        Arrived(sku=sku, quantity=units, condition=condition[0] if condition else "sellable")
+        for sku, units, *condition in lines
+    )
+    return ReceiveTransfer(key=key, transfer=transfer, node=node, lines=goods)
+
+
+def close(key: str, transfer: str = "T") -> CloseTransfer:
+    return CloseTransfer(key=key, transfer=transfer)
+
+
+def expect(
+    key: str, due_at: datetime, *lines: tuple[str, int], inbound: str = "ASN", node: str = "TPE"
+) -> ExpectReceipt:
+    goods = tuple(Expected(sku=sku, quantity=units, due_at=due_at) for sku, units in lines)
+    return ExpectReceipt(key=key, inbound=inbound, node=node, lines=goods)
+
+
+def cancel(key: str, inbound: str = "ASN", node: str = "TPE") -> CancelReceipt:
+    return CancelReceipt(key=key, inbound=inbound, node=node)
+
+
+def unpack(key: str, *lines: Line, inbound: str = "ASN") -> Receive:
+    return receive(key, *lines).model_copy(update={"inbound": inbound})
 
 
 def codes(answer: StockAnswer) -> list[str]:

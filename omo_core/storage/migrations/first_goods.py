@@ -144,4 +144,4 @@ def _create_inbound() -> None:
         _check(name, "due_at_an_instant", "state <> 'open' OR due_at_us IS NOT NULL"),
         sqlite_strict=True,
     )
-    op.create_index("ix_omo_inbound_row", name, ["pool_id", "state", "sku", "node"])
+    op.create_index("ix_omo_inbound_row", name, ["pool_id", "state", "sku", "node", "reference"])
