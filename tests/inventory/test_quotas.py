@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -328,6 +330,26 @@ def test_no_crowd_of_64_ever_breaks_a_fence_and_nothing_stays_unsold(shop: Shop)
     assert won[False] <= 70
     assert won[False] + won[True] == 120
     assert used(shop, "vip") == won[True]
+
+
+@ON_POSTGRES
+def test_who_waited_for_a_quota_sees_what_was_promised_meanwhile(shop: Shop) -> None:
+    """The other node's units are read once the wait is over, in a statement of its own."""
+    shop.apply(receive("goods", ("MUG", "TPE", 5), ("MUG", "KHH", 5)), fence("q", "vip", 5))
+    late: list[StockAnswer] = []
+    buyer = threading.Thread(target=lambda: late.extend(shop.apply(buy("late", None, ("MUG", "KHH", 5)))))
+    with shop.database.transaction(POOL) as tx:
+        assert apply_one(tx, buy("early", None, ("MUG", "TPE", 5))).applied
+        buyer.start()
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        for _ in range(400):
+            if tx.connection.exec_driver_sql(waiting).scalar_one():
+                break
+            time.sleep(0.01)
+        else:
+            pytest.fail("the second buyer did not wait for the quota")
+    buyer.join(timeout=30)
+    assert [codes(answer) for answer in late] == [["ring_fenced"]]
 
 
 @WITH_WRITERS
