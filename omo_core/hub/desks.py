@@ -14,6 +14,7 @@ from omo_core.channels.port import ChannelAdapter
 from omo_core.exchange import Received, SignedMessage, receive_many
 from omo_core.hub.aio import through_combiner
 from omo_core.hub.desk import Desk
+from omo_core.hub.goods_desk import GoodsDesk
 from omo_core.inventory import (
     apply_many,
     available_to_promise,
@@ -84,7 +85,7 @@ class NetworkDesk(Desk):
         return self._hub.run(lambda inner: read_network(inner, items=items), tx, read_only=True)
 
 
-class StockDesk(Desk):
+class StockDesk(GoodsDesk):
     """The stock pool: goods come, are promised, and go."""
 
     def __init__(self, hub: OrderHub) -> None:

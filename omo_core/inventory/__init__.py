@@ -11,11 +11,14 @@ from omo_core.inventory.availability import (
     levels,
     levels_of_skus,
 )
+from omo_core.inventory.count_tasks import open_count_tasks
 from omo_core.inventory.holds import expire_holds, holds_of
+from omo_core.inventory.inbound import inbound_due, inbound_of, open_inbound
 from omo_core.inventory.kits import available_kits, holds_of_kit
 from omo_core.inventory.pool import apply_many, apply_one
 from omo_core.inventory.publication import availability_deltas, mark_told
 from omo_core.inventory.safety_rules import set_safety_rule
+from omo_core.inventory.transfers import open_transfers, transfers_of
 
 __all__ = [
     "AuditReport",
@@ -32,8 +35,14 @@ __all__ = [
     "expire_holds",
     "holds_of",
     "holds_of_kit",
+    "inbound_due",
+    "inbound_of",
     "levels",
     "levels_of_skus",
     "mark_told",
+    "open_count_tasks",
+    "open_inbound",
+    "open_transfers",
     "set_safety_rule",
+    "transfers_of",
 ]
