@@ -15,7 +15,7 @@ ACKNOWLEDGED_STANDS = Check(
     SELECT a.operation_id, a.check_name, 'it is not recorded as a repair' AS why FROM omo_acknowledgement AS a
     WHERE a.pool_id = :pool AND NOT EXISTS
           (SELECT 1 FROM omo_operation AS o WHERE o.pool_id = :pool AND o.operation_id = a.operation_id
-           AND o.kind = 'repair' AND o.answer <> '')
+           AND o.kind IN ('repair', 'acknowledge') AND o.answer <> '')
     """,
 )
 """What is acknowledged is written for good, so a finding that no longer shows was made to vanish: the auditor adds those."""

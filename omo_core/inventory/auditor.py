@@ -170,8 +170,8 @@ def cases_of(
     rows = tx.connection.execute(text(sql), bound | ({"check": check.name} if check.history else {})).mappings().all()
     if not rows:
         return _NOTHING
-    fresh = [_finding(check, row) for row in rows if not row["acknowledged"]]
-    noted = tuple(_finding(check, row) for row in rows if row["acknowledged"])
+    fresh = [finding_of(check, row) for row in rows if not row["acknowledged"]]
+    noted = tuple(finding_of(check, row) for row in rows if row["acknowledged"])
     return Cases(int(rows[0]["cases"]) - int(rows[0]["known_cases"]), tuple(fresh[:limit]), noted)
 
 
@@ -188,7 +188,8 @@ def _cells(tx: Transaction, check: Check, found: Cases, only: Collection[Cell] |
     return {(row[0], row[1], row[2]) for row in tx.connection.execute(text(sql), _bound(tx, only))}
 
 
-def _finding(check: Check, row: Mapping[Any, Any]) -> Finding:
+def finding_of(check: Check, row: Mapping[Any, Any]) -> Finding:
+    """The finding that a row of a check's statement stands for."""
     sku, node, condition = (None if row.get(name) is None else str(row[name]) for name in ROW_KEY)
     sentence = check.sentence.format(**row, row=named(sku, node, condition))
     subject = str(row["subject"]) if check.history else None

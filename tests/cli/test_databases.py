@@ -49,7 +49,7 @@ def test_audit_finds_what_was_broken_and_halts_it(omo: Omo, shop: Shop, shop_fil
     assert "break an invariant" in broken.out
     halted = omo("audit", "--database", shop_file_url, "--halt", "--json")
     assert halted.code == 1
-    assert halted.json["halted"] == [{"sku": "MUG", "node": "HSZ"}]
+    assert halted.json["halted"] == [{"sku": "MUG", "node": "HSZ", "condition": "sellable"}]
     assert halted.json["clean"] is False
     assert {one["sku"] for one in halted.json["findings"]} == {"MUG"}
     assert omo("audit", "--database", shop_file_url, "--halt", "--json").json["halted"] == []
