@@ -1,4 +1,4 @@
-"""The stock pool's one story: find what was answered before, lock, decide in arrival order, write once, answer all."""
+"""The stock pool's one story: lock, find what was answered before, decide in arrival order, write once, answer all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 from omo_core.inventory.load import load
 from omo_core.inventory.record import record
 from omo_core.inventory.registry import perform
+from omo_core.inventory.working import WorkingSet
 from omo_core.model.errors import DuplicateKeyMismatch
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import StockAnswer
@@ -58,13 +59,15 @@ def apply_many(tx: Transaction, commands: Iterable[StockCommand]) -> list[StockA
     take the other callers' commands with it. Nothing is applied unless `tx` commits.
     """
     asked = [((command.scope, command.key), command, command.digest()) for command in commands]
-    stored = operations.find(tx, [name for name, _, _ in asked])
+    work = load(tx, [command for _, command, _ in asked])
+    # Under the locks of the rows: a rival with the same key had to let go of them, and has its answer in the book.
+    stored = operations.answered(tx, {name for name, _, _ in asked})
     digests = {name: one.request_sha256 for name, one in stored.items()}
     fresh: dict[ScopedKey, StockCommand] = {}
     for name, command, digest in asked:
         if name not in digests:
             digests[name], fresh[name] = digest, command
-    answers = _apply_fresh(tx, fresh, digests) if fresh else {}
+    answers = _apply_fresh(tx, work, fresh, digests) if fresh else {}
     for name, _, digest in asked:
         if name not in answers and digests[name] == digest:
             answers[name] = StockAnswer.model_validate_json(stored[name].answer)
@@ -72,10 +75,9 @@ def apply_many(tx: Transaction, commands: Iterable[StockCommand]) -> list[StockA
 
 
 def _apply_fresh(
-    tx: Transaction, fresh: Mapping[ScopedKey, StockCommand], digests: Mapping[ScopedKey, str]
+    tx: Transaction, work: WorkingSet, fresh: Mapping[ScopedKey, StockCommand], digests: Mapping[ScopedKey, str]
 ) -> dict[ScopedKey, StockAnswer]:
     """Decide the commands whose keys are new, write what they change, and store an answer for each."""
-    work = load(tx, list(fresh.values()))
     answers: dict[ScopedKey, StockAnswer] = {}
     rows: list[Operation] = []
     for name, command in fresh.items():
@@ -98,7 +100,7 @@ def _apply_fresh(
         if answer.displaced or answer.shortages:
             tx.publish(SOLD_SHORT, f"operation/{operation_id}", _sold_short(command, answer))
     record(tx, work)
-    operations.record(tx, rows)
+    operations.add(tx, rows)
     return answers
 
 

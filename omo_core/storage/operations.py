@@ -5,6 +5,10 @@ inserted in key order with ON CONFLICT DO NOTHING: a rival with the same key wai
 then reads its answer in the next statement, which under READ COMMITTED sees it. Inserting the row only at the end would
 let both do the work and make one fail; a lock per key would exhaust the lock table of a large batch. Sorted keys, taken
 before all other locks, cannot deadlock. SQLite needs no claim: its transaction holds the only write lock.
+
+A claim is a second write of the row. Commands on stock do without: rivals with one key name the same stock rows, so
+whoever looks for answers under the locks of those rows (`answered`) finds the first one's, or writes its own once
+(`add`). Where there was no row to lock yet, the primary key decides, and the second one's transaction runs again.
 """
 
 from __future__ import annotations
@@ -57,25 +61,37 @@ def find(tx: Transaction, keys: Iterable[ScopedKey]) -> dict[ScopedKey, Stored]:
     wanted = sorted(set(keys))
     if not wanted:
         return {}
-    asked = _claim(tx, wanted) if tx.postgres else wanted
+    return answered(tx, _claim(tx, wanted) if tx.postgres else wanted)
+
+
+def answered(tx: Transaction, keys: Iterable[ScopedKey]) -> dict[ScopedKey, Stored]:
+    """The stored operations among `keys`, without a claim on the others: for `add`."""
     stored = {}
-    for scope, key, *rest in tx.select(tables.operation, _COLUMNS, ("scope", "key"), asked):
+    for scope, key, *rest in tx.select(tables.operation, _COLUMNS, ("scope", "key"), keys):
         operation = Stored(*rest)
         if operation.answer:  # else it is a claim of this very transaction: those of others are never committed
             stored[scope, key] = operation
     return stored
 
 
+def add(tx: Transaction, operations: Sequence[Operation]) -> None:
+    """Store the answers of commands that `answered` did not find, in key order; whoever was first wins.
+
+    A rival's row that was committed meanwhile breaks the primary key: the whole transaction runs again and finds it.
+    """
+    _require_answers(operations)
+    tx.insert_tuples(tables.operation, _COLUMNS, [(*operation, tx.now_us) for operation in sorted(operations)])
+
+
 def record(tx: Transaction, operations: Sequence[Operation]) -> None:
     """Store the answers of commands whose keys `find` gave to this transaction."""
     if not operations:
         return
-    if not all(operation.answer for operation in operations):
-        raise DatabaseError("An operation needs an answer that is not empty")
-    rows = [(*operation, tx.now_us) for operation in operations]
     if not tx.postgres:
-        tx.insert_tuples(tables.operation, _COLUMNS, rows)
+        add(tx, operations)
         return
+    _require_answers(operations)
+    rows = [(*operation, tx.now_us) for operation in operations]
     # The guard on the empty answer is what makes an answer final.
     claimed = [{**dict(zip(_COLUMNS, row, strict=True)), "unanswered": ""} for row in rows]
     keys = {"scope": "scope", "key": "key", "answer": "unanswered"}
@@ -85,6 +101,11 @@ def record(tx: Transaction, operations: Sequence[Operation]) -> None:
     claims = tx.at_commit(_CLAIMS, _drop_claims)
     done = {(operation.scope, operation.key) for operation in operations}
     claims[:] = [claim for claim in claims if claim not in done]
+
+
+def _require_answers(operations: Sequence[Operation]) -> None:
+    if not all(operation.answer for operation in operations):
+        raise DatabaseError("An operation needs an answer that is not empty")
 
 
 def require_same(stored: Stored, command: Command) -> None:

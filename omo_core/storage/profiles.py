@@ -57,7 +57,8 @@ class PostgresProfile:
     """READ COMMITTED, bounded waits; reading transactions see one snapshot.
 
     All settings are local to the transaction and come in one statement with the time: so a host's own engine and a
-    connection pooler in between work alike.
+    connection pooler in between work alike. Plans are made for what the tables hold now: one that the driver prepared
+    when a table was empty would walk through it when it holds millions.
     """
 
     schema: str | None = None
@@ -99,6 +100,7 @@ _POSTGRES_BEGIN: Final = """
 SELECT (extract(epoch FROM now()) * 1000000)::bigint,
        set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true),
        set_config('idle_in_transaction_session_timeout', %s, true), set_config('transaction_read_only', %s, true),
+       set_config('plan_cache_mode', 'force_custom_plan', true),
        set_config('search_path', CASE WHEN %s::text IS NULL THEN current_setting('search_path')
                   ELSE quote_ident(%s::text) || ', ' || current_setting('search_path') END, true)
 """

@@ -45,9 +45,9 @@ def update_sql(table: Table, keys: tuple[str, ...], changes: tuple[str, ...], po
         return f'UPDATE "{table.name}" SET {sets} WHERE {match}'  # noqa: S608
     sets = ", ".join(f'"{name}" = v.c{i}' for i, name in enumerate(changes))
     match = " AND ".join(f't."{name}" = v.k{i}' for i, name in enumerate(keys))
-    names = ", ".join([*(f"k{i}" for i in range(len(keys))), *(f"c{i}" for i in range(len(changes)))])
-    arrays = _unnest(table, (*keys, *changes))
-    return f'UPDATE "{table.name}" AS t SET {sets} FROM {arrays} AS v ({names}) WHERE t.pool_id = %s AND {match}'  # noqa: S608
+    names = [*(f"k{i}" for i in range(len(keys))), *(f"c{i}" for i in range(len(changes)))]
+    source = _wanted(table, (*keys, *changes), names)
+    return f'UPDATE "{table.name}" AS t SET {sets} FROM {source} WHERE t.pool_id = v.pool_id AND {match}'  # noqa: S608
 
 
 @cache
@@ -60,9 +60,9 @@ def select_sql(table: Table, columns: tuple[str, ...], keys: tuple[str, ...], po
     rest = tuple(column.name for column in table.primary_key if column.name not in ("pool_id", *keys))
     order = ", ".join(f't."{name}"' for name in (*keys, *rest))
     if postgres:
-        names = ", ".join(f"k{i}" for i in range(len(keys)))
         match = " AND ".join(f't."{name}" = v.k{i}' for i, name in enumerate(keys))
-        source = f'{_unnest(table, keys)} AS v ({names}) JOIN "{table.name}" AS t ON t.pool_id = %s AND {match}'
+        wanted = _wanted(table, keys, [f"k{i}" for i in range(len(keys))])
+        source = f'{wanted} JOIN "{table.name}" AS t ON t.pool_id = v.pool_id AND {match}'
         tail = " FOR UPDATE OF t" if lock else ""
         return f"SELECT {chosen} FROM {source} ORDER BY {order}{tail}"  # noqa: S608
     parts = ["v.value"] if len(keys) == 1 else [f"json_extract(v.value, '$[{i}]')" for i in range(len(keys))]
@@ -70,6 +70,16 @@ def select_sql(table: Table, columns: tuple[str, ...], keys: tuple[str, ...], po
     # CROSS JOIN fixes the order of loops in SQLite: keys outside, index look-ups inside.
     source = f'json_each(?) AS v CROSS JOIN "{table.name}" AS t ON t.pool_id = ? AND {match}'
     return f"SELECT {chosen} FROM {source} ORDER BY {order}"  # noqa: S608
+
+
+def _wanted(table: Table, columns: tuple[str, ...], names: Sequence[str]) -> str:
+    """The rows that arrays describe, each with the pool, as `v`.
+
+    The pool comes from there, hidden behind OFFSET 0: compared with a constant it would be a condition of the table
+    alone, and a planner without statistics would read the whole pool, which it takes for one of two hundred.
+    """
+    arrays = f"{_unnest(table, columns)} AS u ({', '.join(names)})"
+    return f"(SELECT u.*, p.pool_id FROM {arrays}, (VALUES (%s::text)) AS p (pool_id) OFFSET 0) AS v"  # noqa: S608
 
 
 def _unnest(table: Table, columns: tuple[str, ...]) -> str:
