@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from omo_core.model.goods import AbsoluteFeed, CountStock
 from omo_core.model.refusals import Refusal
-from omo_core.model.stock import Hold, HoldState, StockAnswer
-from omo_core.storage.clock import from_us, to_us
+from omo_core.model.stock import SELLABLE, Hold, HoldRequest, HoldState, StockAnswer
+from omo_core.storage.clock import to_us
 
 Cell = tuple[str, str, str]
 """(sku, node, condition)"""
@@ -35,6 +36,10 @@ class ModelRow:
     safety: int = 0
     shortage: int = 0
     history: list[Counters] = field(default_factory=list)
+    moves: list[tuple[int, int]] = field(default_factory=list)
+    """(when, units): goods that came or went, what counts and feeds corrected left out."""
+    tasks: list[int] = field(default_factory=list)
+    """When the open count tasks were opened."""
 
     @property
     def counters(self) -> Counters:
@@ -62,6 +67,9 @@ class ModelHold:
     issued: int = 0
     released: int = 0
     state: HoldState = HoldState.PLACED
+    dies_at: datetime | None = None
+    extended: int = 0
+    returned: int = 0
 
     @property
     def open(self) -> bool:
@@ -88,6 +96,9 @@ class ModelHold:
             released=self.released,
             state=self.state,
             expires_at=self.expires_at,
+            returned=self.returned,
+            extended=self.extended,
+            dies_at=self.dies_at,
         )
 
 
@@ -103,6 +114,8 @@ class PoolModel:
     """What every key stands for: the digest of its request, and its answer."""
     promises: dict[Cell, dict[str, ModelHold]] = field(default_factory=dict)
     """The open holds of each row."""
+    readings: dict[Cell, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    """By row and source, '' being people who count: the sequence and the instant of the last number that was taken."""
     sweeps: int = 0
     """Sweeps that ended something: the pool records those."""
     now_us: int = 0
@@ -127,7 +140,7 @@ class PoolModel:
         answer = StockAnswer(key=command.key, kind=command.kind, **said)
         if not answer.applied and self._before:
             raise AssertionError(f"the model changed {sorted(self._before)} by a command that it refused")
-        self._remember()
+        self._remember(moves=not isinstance(command, CountStock | AbsoluteFeed))
         self.answers[name] = (command.digest(), answer)
         return answer
 
@@ -138,7 +151,7 @@ class PoolModel:
         self.now_us, self._before = now_us, {}
         for hold in late[:limit]:
             self.give_back(hold, hold.pending, HoldState.EXPIRED)
-        self._remember()
+        self._remember(moves=True)
         self.sweeps += bool(late[:limit])
         return [hold.value() for hold in late[:limit]]
 
@@ -162,12 +175,14 @@ class PoolModel:
             row.safety += safety
             row.shortage += shortage
 
-    def place(self, owner: str, line: str, cell: Cell, quantity: int, expires_at: datetime | None) -> ModelHold:
+    def place(self, line: HoldRequest, expires_at: datetime | None, dies_at: datetime | None = None) -> ModelHold:
         """A new hold, whose units are free."""
+        cell = (line.sku, line.node, SELLABLE)
         hold_id = next(self._given, f"{_MISSING} ({len(self.holds)})")
-        hold = ModelHold(hold_id, owner, line, cell, quantity, quantity, self.now_us, expires_at)
+        hold = ModelHold(hold_id, line.owner, line.line, cell, line.quantity, line.quantity, self.now_us, expires_at)
+        hold.dies_at = dies_at
         self.holds[hold_id] = self.promises.setdefault(cell, {})[hold_id] = hold
-        self.change(cell, reserved=quantity)
+        self.change(cell, reserved=line.quantity)
         return hold
 
     def give_back(self, hold: ModelHold, units: int, end: HoldState) -> None:
@@ -213,12 +228,25 @@ class PoolModel:
                 found.append(hold)
         return found, tuple(refusals)
 
-    def _remember(self) -> None:
+    @staticmethod
+    def exceeding(holds: Iterable[ModelHold], wanted: Mapping[str, int]) -> tuple[Refusal, ...]:
+        """A refusal for each hold that has fewer units pending than are wanted of it."""
+        return tuple(
+            Refusal.of("exceeds_pending", hold=hold.hold, pending=hold.pending, wanted=wanted[hold.hold])
+            for hold in holds
+            if wanted[hold.hold] > hold.pending
+        )
+
+    def _remember(self, *, moves: bool) -> None:
         for cell, before in self._before.items():
-            if self.rows[cell].counters != before:
-                self.rows[cell].history.append(self.rows[cell].counters)
+            row = self.rows[cell]
+            if row.counters != before:
+                row.history.append(row.counters)
+            moved = row.on_hand - before[0] - (row.shortage - before[3])
+            if moves and moved:
+                row.moves.append((self.now_us, moved))
 
 
-def expired_at(hold: ModelHold) -> str:
-    """A hold's end as refusals write it."""
-    return "" if hold.expires_at is None else from_us(to_us(hold.expires_at)).isoformat()
+def written(instant: datetime | None) -> str:
+    """An instant as refusals write it."""
+    return "" if instant is None else instant.isoformat()

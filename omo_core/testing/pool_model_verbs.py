@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from typing import Any, Final
 
 from omo_core.model.refusals import Refusal
@@ -12,7 +11,6 @@ from omo_core.model.stock import (
     ConfirmHolds,
     CounterSale,
     Demand,
-    Displaced,
     HoldRequest,
     HoldState,
     IssueHolds,
@@ -21,9 +19,10 @@ from omo_core.model.stock import (
     ReleaseHolds,
     ReplaceHolds,
     SetSafety,
-    Shortage,
 )
-from omo_core.testing.pool_model import Cell, Fields, ModelHold, PoolModel, expired_at
+from omo_core.testing import pool_model_goods, pool_model_life
+from omo_core.testing.pool_model import Cell, Fields, ModelHold, PoolModel, written
+from omo_core.testing.pool_model_losses import Losses
 
 
 def summed(lines: Iterable[Demand | HoldRequest]) -> dict[Cell, int]:
@@ -46,45 +45,14 @@ def receive(model: PoolModel, command: Receive) -> Fields:
 
 
 def counter_sale(model: PoolModel, command: CounterSale) -> Fields:
-    """Goods are gone, unit by unit: a free one, else one that was promised last, else one that never was there."""
+    """Goods are gone."""
     wanted = summed(command.lines)
     if refusals := model.unknown(wanted):
         return {"refusals": refusals}
-    displaced: dict[str, int] = {}
-    shortages: dict[Cell, int] = {}
+    losses = Losses(model)
     for cell, units in wanted.items():
-        for _ in range(units):
-            take_one(model, cell, displaced, shortages)
-    return {"displaced": displaced_values(model, displaced), "shortages": shortage_values(shortages)}
-
-
-def take_one(model: PoolModel, cell: Cell, displaced: dict[str, int], shortages: dict[Cell, int]) -> None:
-    """One unit leaves a row whatever the book says; whose it was is added to `displaced` or `shortages`."""
-    row = model.row(cell)
-    if row.on_hand == 0:
-        model.change(cell, shortage=1)
-        shortages[cell] = shortages.get(cell, 0) + 1
-        return
-    if row.on_hand == row.reserved:
-        newest = max(model.promises[cell].values(), key=lambda hold: (hold.placed_at_us, hold.hold))
-        model.give_back(newest, 1, HoldState.RELEASED)
-        displaced[newest.hold] = displaced.get(newest.hold, 0) + 1
-    model.change(cell, on_hand=-1)
-
-
-def displaced_values(model: PoolModel, displaced: Mapping[str, int]) -> tuple[Displaced, ...]:
-    """Promises that were taken away, in the order in which that happened."""
-    values = []
-    for hold_id, units in displaced.items():
-        hold = model.holds[hold_id]
-        sku, node, _ = hold.cell
-        values.append(Displaced(hold=hold_id, owner=hold.owner, line=hold.line, sku=sku, node=node, quantity=units))
-    return tuple(values)
-
-
-def shortage_values(shortages: Mapping[Cell, int]) -> tuple[Shortage, ...]:
-    """Units that the book never had."""
-    return tuple(Shortage(sku=sku, node=node, quantity=units) for (sku, node, _), units in shortages.items())
+        losses.take(cell, units)
+    return losses.fields()
 
 
 def set_safety(model: PoolModel, command: SetSafety) -> Fields:
@@ -98,16 +66,16 @@ def set_safety(model: PoolModel, command: SetSafety) -> Fields:
 
 def place_holds(model: PoolModel, command: PlaceHolds) -> Fields:
     """All lines or none."""
-    return _exchange(model, (), command.lines, command.expires_at)
+    return _exchange(model, (), command.lines, command)
 
 
 def replace_holds(model: PoolModel, command: ReplaceHolds) -> Fields:
     """What is given back is free for what is asked."""
-    return _exchange(model, command.release, command.place, command.expires_at)
+    return _exchange(model, command.release, command.place, command)
 
 
 def _exchange(
-    model: PoolModel, release: Iterable[str], place: Iterable[HoldRequest], expires_at: datetime | None
+    model: PoolModel, release: Iterable[str], place: Iterable[HoldRequest], command: PlaceHolds | ReplaceHolds
 ) -> Fields:
     old, refusals = model.open_holds(release)
     wanted = summed(place)
@@ -116,9 +84,7 @@ def _exchange(
         return {"refusals": refusals}
     for hold in old:
         model.give_back(hold, hold.pending, HoldState.RELEASED)
-    placed = [
-        model.place(line.owner, line.line, (line.sku, line.node, SELLABLE), line.quantity, expires_at) for line in place
-    ]
+    placed = [model.place(line, command.expires_at, command.dies_at) for line in place]
     return {"holds": tuple(hold.value() for hold in [*placed, *old])}
 
 
@@ -136,7 +102,7 @@ def confirm_holds(model: PoolModel, command: ConfirmHolds) -> Fields:
     """A promise: it does not expire any more."""
     holds, refusals = model.open_holds(command.holds)
     refusals = refusals or tuple(
-        Refusal.of("hold_expired", hold=hold.hold, expired_at=expired_at(hold))
+        Refusal.of("hold_expired", hold=hold.hold, expired_at=written(hold.expires_at))
         for hold in holds
         if hold.is_late(model.now_us)
     )
@@ -163,11 +129,7 @@ def issue_holds(model: PoolModel, command: IssueHolds) -> Fields:
     for line in command.lines:
         wanted[line.hold] = wanted.get(line.hold, 0) + line.quantity
     holds, refusals = model.open_holds(wanted)
-    refusals = refusals or tuple(
-        Refusal.of("exceeds_pending", hold=hold.hold, pending=hold.pending, wanted=wanted[hold.hold])
-        for hold in holds
-        if wanted[hold.hold] > hold.pending
-    )
+    refusals = refusals or model.exceeding(holds, wanted)
     if refusals:
         return {"refusals": refusals}
     for hold in holds:
@@ -184,4 +146,6 @@ VERBS: Final[Mapping[type, Callable[[PoolModel, Any], Fields]]] = {
     ConfirmHolds: confirm_holds,
     ReleaseHolds: release_holds,
     IssueHolds: issue_holds,
+    **pool_model_life.VERBS,
+    **pool_model_goods.VERBS,
 }

@@ -39,6 +39,8 @@ class Report:
     """Different pairs of a statement and a fault that struck it."""
     messages: Mapping[str, int]
     """Messages lost, doubled, delayed, sent again."""
+    outcomes: Mapping[str, int]
+    """What commands came to: `kind: applied` or `kind: code of the refusal`."""
     counts: Mapping[str, int]
     digest: str
     """SHA-256 of everything that happened and of the database in the end."""
@@ -63,6 +65,7 @@ def simulate(settings: Settings) -> Report:
         faults_by_name=dict(sorted(world.plan.fired.items())),
         statements_struck=len(world.plan.struck),
         messages=dict(sorted((world.network.fired + world.clients.fired).items())),
+        outcomes=dict(sorted(world.outcomes.items())),
         counts={"statements": world.plan.statements, **dict(sorted(world.counts.items()))},
         digest=world.trace.digest(),
         violations=tuple(world.complaints),
@@ -155,7 +158,7 @@ def as_text(report: Report) -> str:
         f"pairs of statement and fault, {len(report.violations)} violations, digest {report.digest}",
         *(
             f"  {name}: {count}"
-            for part in (report.faults_by_name, report.messages, report.counts)
+            for part in (report.faults_by_name, report.messages, report.outcomes, report.counts)
             for name, count in part.items()
         ),
     ]

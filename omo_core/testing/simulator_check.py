@@ -16,13 +16,16 @@ from omo_core.storage.transaction import AnyRow, Transaction
 from omo_core.testing.pool_model import Cell, Counters, PoolModel
 
 _ROWS: Final = "SELECT sku, node, condition, on_hand, reserved, safety, shortage FROM omo_stock WHERE pool_id = ?"
-_HOLDS: Final = "SELECT hold, state, pending, issued, released, quantity, owner, line FROM omo_hold WHERE pool_id = ?"
+_HOLDS: Final = "SELECT hold, state, pending, issued, released, returned, extended, quantity, owner, line FROM omo_hold WHERE pool_id = ?"
 _OPERATIONS: Final = (
     "SELECT scope, key, kind, request_sha256, answer, operation_id FROM omo_operation WHERE pool_id = ?"
 )
 _LEDGER: Final = """
 SELECT sku, node, condition, operation_id, on_hand_after, reserved_after, safety_after, shortage_after FROM omo_posting
 WHERE pool_id = ? AND place = 'stock' ORDER BY sku, node, condition, row_version
+"""
+_OPEN_TASKS: Final = """
+SELECT sku, node, condition, opened_at_us FROM omo_count_task WHERE pool_id = ? AND state = 'open' ORDER BY opened_at_us
 """
 _TASKS: Final = "SELECT operation_id, sku, node, quantity FROM omo_count_task WHERE pool_id = ? ORDER BY task_id"
 _FACTS: Final = "SELECT subject, data FROM omo_outbox WHERE pool_id = ?"
@@ -36,6 +39,10 @@ def differences(tx: Transaction, model: PoolModel) -> Iterator[str]:
     yield from _of("holds", {row[0]: tuple(row[1:]) for row in _all(tx, _HOLDS)}, _holds(model))
     yield from _operations(tx, model)
     yield from _of("ledger", _histories(tx), {cell: _moves(row.history) for cell, row in model.rows.items()})
+    tasks: dict[Cell, list[int]] = defaultdict(list)
+    for *cell, opened_us in _all(tx, _OPEN_TASKS):
+        tasks[cell[0], cell[1], cell[2]].append(opened_us)
+    yield from _of("open count tasks", tasks, {cell: row.tasks for cell, row in model.rows.items() if row.tasks})
     yield from _consequences(tx)
 
 
@@ -55,6 +62,8 @@ def _holds(model: PoolModel) -> dict[str, tuple[Any, ...]]:
             hold.pending,
             hold.issued,
             hold.released,
+            hold.returned,
+            hold.extended,
             hold.quantity,
             hold.owner,
             hold.line,

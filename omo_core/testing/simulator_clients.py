@@ -10,7 +10,8 @@ from typing import Final
 
 from omo_core.model.stock import StockAnswer
 from omo_core.model.stock_commands import StockCommand
-from omo_core.testing.simulator_commands import Desk, any_command
+from omo_core.testing.simulator_commands import any_command
+from omo_core.testing.simulator_desk import Desk
 
 PATIENCE_ROUNDS: Final = 35
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import random
-from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from omo_core.model.items import Item
-from omo_core.model.network import Network, Node, NodeKind
+from omo_core.model.promises import ExtendHolds, PartOfHold, ReleaseUnits
 from omo_core.model.stock import (
     ConfirmHolds,
     CounterSale,
-    Demand,
-    HoldRequest,
     Issue,
     IssueHolds,
     PlaceHolds,
@@ -23,69 +17,10 @@ from omo_core.model.stock import (
     ReleaseHolds,
     ReplaceHolds,
     SetSafety,
-    StockAnswer,
 )
 from omo_core.model.stock_commands import StockCommand
-
-SKUS: Final = ("BOWL", "CUP", "MUG", "VASE")
-NODES: Final = ("KHH", "TPE", "TXG")
-STRANGE_SKU: Final = "SPOON"
-STRANGE_NODE: Final = "NOWHERE"
-NETWORK: Final = Network(
-    currency="USD",
-    nodes=tuple(Node(node=node, kind=NodeKind.STORE) for node in NODES),
-    items=tuple(Item(sku=sku) for sku in SKUS),
-)
-_REMEMBERED: Final = 60
-
-
-@dataclass
-class Desk:
-    """What a client draws a command from: dice, the time, and the holds that answers spoke of lately."""
-
-    dice: random.Random
-    now: datetime
-    holds: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
-
-    def heard(self, answer: StockAnswer) -> None:
-        """Remember the holds that an answer names."""
-        self.holds.extend(hold.hold for hold in answer.holds if hold.pending and hold.hold not in self.holds)
-
-    def cell(self) -> tuple[str, str]:
-        """An item and a node, the first of each by far the hottest; rarely one that nobody knows."""
-        sku = self.dice.choices((*SKUS, STRANGE_SKU), (60, 20, 12, 7, 1))[0]
-        return sku, self.dice.choices((*NODES, STRANGE_NODE), (60, 25, 14, 1))[0]
-
-    def units(self, most: int = 6) -> int:
-        """A small quantity."""
-        return self.dice.randint(1, most)
-
-    def hold(self) -> str:
-        """A hold, which may have ended meanwhile; rarely one that never was."""
-        if not self.holds or self.dice.random() < 0.02:
-            return "no-such-hold"
-        return self.dice.choice(self.holds)
-
-    def some_holds(self) -> tuple[str, ...]:
-        """One hold or a few, perhaps the same one twice."""
-        return tuple(self.hold() for _ in range(self.dice.choices((1, 2, 3), (70, 22, 8))[0]))
-
-    def goods(self, most: int = 6) -> tuple[Demand, ...]:
-        """One line or a few, perhaps two of one row."""
-        cells = [self.cell() for _ in range(self.dice.choices((1, 2, 3), (70, 20, 10))[0])]
-        return tuple(Demand(sku=sku, node=node, quantity=self.units(most)) for sku, node in cells)
-
-    def requests(self, owner: str) -> tuple[HoldRequest, ...]:
-        """Lines of holds for one owner."""
-        return tuple(
-            HoldRequest(owner=owner, line=str(number), sku=line.sku, node=line.node, quantity=line.quantity)
-            for number, line in enumerate(self.goods(4), start=1)
-        )
-
-    def expiry(self) -> datetime | None:
-        """The end of a hold: none, soon, or some time on; sometimes past already."""
-        life_s = self.dice.choice((None, None, -5, 1, 30, 900, 86_400))
-        return None if life_s is None else self.now + timedelta(seconds=life_s)
+from omo_core.testing.simulator_commands_goods import GOODS
+from omo_core.testing.simulator_desk import Desk
 
 
 def receive(desk: Desk, scope: str, key: str) -> Receive:
@@ -106,7 +41,10 @@ def set_safety(desk: Desk, scope: str, key: str) -> SetSafety:
 
 def place_holds(desk: Desk, scope: str, key: str) -> PlaceHolds:
     """A buyer at check-out."""
-    return PlaceHolds(scope=scope, key=key, lines=desk.requests(f"{scope}/{key}"), expires_at=desk.expiry())
+    expires_at = desk.expiry()
+    dies_at = expires_at + timedelta(days=1) if expires_at and desk.dice.random() < 0.5 else None
+    lines = desk.requests(f"{scope}/{key}")
+    return PlaceHolds(scope=scope, key=key, lines=lines, expires_at=expires_at, dies_at=dies_at)
 
 
 def replace_holds(desk: Desk, scope: str, key: str) -> ReplaceHolds:
@@ -131,18 +69,33 @@ def issue_holds(desk: Desk, scope: str, key: str) -> IssueHolds:
     return IssueHolds(scope=scope, key=key, lines=lines)
 
 
+def extend_holds(desk: Desk, scope: str, key: str) -> ExtendHolds:
+    """A buyer who needs more time."""
+    expires_at = desk.now + timedelta(seconds=desk.dice.choice((60, 3_000, 90_000, 400_000)))
+    return ExtendHolds(scope=scope, key=key, holds=desk.some_holds(), expires_at=expires_at)
+
+
+def release_units(desk: Desk, scope: str, key: str) -> ReleaseUnits:
+    """A buyer who takes fewer."""
+    lines = tuple(PartOfHold(hold=hold, quantity=desk.units(2)) for hold in desk.some_holds())
+    return ReleaseUnits(scope=scope, key=key, lines=lines)
+
+
 Maker = Callable[[Desk, str, str], StockCommand]
 MAKERS: Final[Mapping[Maker, int]] = {
-    receive: 22,
-    counter_sale: 10,
+    receive: 20,
+    counter_sale: 8,
     set_safety: 3,
-    place_holds: 32,
+    place_holds: 30,
     replace_holds: 6,
-    confirm_holds: 9,
-    release_holds: 6,
+    confirm_holds: 8,
+    release_holds: 5,
     issue_holds: 12,
+    extend_holds: 4,
+    release_units: 3,
+    **GOODS,
 }
-"""(desk, scope, key) → command, and of how many in a hundred it is one; another verb is one more line."""
+"""(desk, scope, key) → command, and its weight among the others; another verb is one more line."""
 
 
 def any_command(desk: Desk, scope: str, key: str) -> StockCommand:

@@ -23,7 +23,7 @@ from omo_core.storage.transaction import Transaction
 from omo_core.testing.pool_model import PoolModel
 from omo_core.testing.simulator_check import differences, digest_of
 from omo_core.testing.simulator_clients import Clients, Network, Request
-from omo_core.testing.simulator_commands import NETWORK, NODES, SKUS, Desk
+from omo_core.testing.simulator_desk import NETWORK, NODES, SKUS, Desk
 from omo_core.testing.simulator_faults import NAMES, Died, FaultPlan, RacedKey
 from omo_core.testing.simulator_service import Combined, Direct, Outcome, Service
 from omo_core.testing.simulator_wire import Wire
@@ -31,7 +31,7 @@ from omo_core.testing.simulator_wire import Wire
 POOL: Final = "simulated"
 SWEEP_LIMIT: Final = 7
 LARGEST_BATCH: Final = 50
-FAULT_RATE: Final = 0.06
+FAULT_RATE: Final = 0.07
 """Chance of a fault at a statement, in most transactions of a run of middle temper."""
 TEMPERS: Final = (0.3, 0.7, 1.0, 1.4, 2.0)
 _TOO_LONG_ROUNDS: Final = 1_000
@@ -90,6 +90,8 @@ class Simulation:
     """A new SQLite file; None keeps the database in memory."""
     complaints: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    """What commands came to, by kind: applied, or the codes of their refusals; repeated ones count again."""
     round: int = 0
 
     def __post_init__(self) -> None:
@@ -148,7 +150,7 @@ class Simulation:
 
     def _batch_size(self) -> int:
         """Mostly small, sometimes single, sometimes as large as they come."""
-        return self.dice.choice((1, 1, 2, 3, 5, 8, 8, 12, 12, 20, 20, LARGEST_BATCH))
+        return self.dice.choice((1, 2, 3, 8, 16, 24, 32, 40, LARGEST_BATCH, LARGEST_BATCH))
 
     def _pass_time(self) -> None:
         jump_s = self.dice.choices((0, 0.000_001, 0.02, 1, 60, 3_600, 86_400), (10, 10, 40, 30, 8, 1.5, 0.5))[0]
@@ -237,7 +239,9 @@ class Simulation:
             return
         for command, answer in zip(flight.commands, flight.answers, strict=True):
             expected_answer = self.model.apply(command, flight.now_us, [hold.hold for hold in answer.holds])
-            self.trace.note("done", command.scope, command.key, *(refusal.code for refusal in answer.refusals))
+            codes = [refusal.code for refusal in (*answer.refusals, *answer.row_refusals)]
+            self.outcomes.update(f"{command.kind}: {code}" for code in codes or ["applied"])
+            self.trace.note("done", command.scope, command.key, *codes)
             if answer != expected_answer:
                 self.complaints.append(f"{command} was answered {answer}, but should have been {expected_answer}")
                 return

@@ -20,7 +20,8 @@ from omo_core.storage.ids import SeededIds
 from omo_core.storage.transaction import Transaction
 from omo_core.testing.pool_model import PoolModel
 from omo_core.testing.simulator_check import differences
-from omo_core.testing.simulator_commands import MAKERS, NETWORK, NODES, SKUS, Desk, Maker
+from omo_core.testing.simulator_commands import MAKERS, Maker
+from omo_core.testing.simulator_desk import NETWORK, NODES, SKUS, Desk
 
 EXAMPLES = int(os.environ.get("OMO_STATEFUL_EXAMPLES", "15"))
 POOL = "default"

@@ -11,6 +11,7 @@ import pytest
 
 from omo_core.model.errors import InvalidInput
 from omo_core.testing.simulator import Report, main, simulate, soak
+from omo_core.testing.simulator_commands import MAKERS
 from omo_core.testing.simulator_faults import NAMES, chosen
 from omo_core.testing.simulator_run import TEMPERS, Settings
 
@@ -49,6 +50,8 @@ def test_a_hundred_thousand_operations(run: int) -> None:
     assert sum(report.operations for report in reports) >= OPERATIONS * len(TEMPERS)
     assert sum(report.faults for report in reports) >= LEAST_FAULTS
     assert {name for report in reports for name in report.faults_by_name} == set(NAMES), "every kind of fault struck"
+    outcomes = {outcome for report in reports for outcome in report.outcomes}
+    assert {f"{maker.__name__}: applied" for maker in MAKERS} <= outcomes, "every verb was applied"
 
 
 def test_the_same_seed_is_the_same_run_wherever_the_database_is() -> None:
