@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from omo_core.inventory.free_sql import free_of_pairs
+from omo_core.inventory.inbound import inbound_due
 from omo_core.inventory.load import ROW_COLUMNS, ROW_KEY
+from omo_core.inventory.shares import Shares
 from omo_core.model.stock import SELLABLE, Level, kept_back
 from omo_core.storage import tables
 from omo_core.storage.catalogue import owned_nodes
@@ -52,13 +55,25 @@ def available_of_skus(tx: Transaction, skus: Iterable[str], owners: Sequence[str
     return found
 
 
-def available_in_bulk(tx: Transaction, pairs: Sequence[Pair], *, channel: str | None = None) -> list[int]:
+def available_in_bulk(
+    tx: Transaction, pairs: Sequence[Pair], *, channel: str | None = None, by: datetime | None = None
+) -> list[int]:
     """Units available to promise of each (sku, node) pair, in the order asked; 0 where there is no stock row.
 
-    Any number of pairs is two statements. Nodes that do not serve the channel have nothing for it.
+    Any number of pairs is a handful of statements. Nodes that do not serve the channel have nothing for it, and what
+    quotas keep for others is not there for it: each number holds while the others are not taken. `by` an instant,
+    what should come to the node until then counts too.
     """
     withheld = withheld_nodes(tx, channel)
     found = {(sku, node): units for sku, node, units in free_of_pairs(tx, pairs) if node not in withheld}
+    shares = Shares.read(tx, _few({sku for sku, _ in pairs}))
+    due = inbound_due(tx, by, pairs=set(pairs)) if by is not None else {}
+    for pair, units in due.items():
+        if pair[1] not in withheld:
+            found[pair] = found.get(pair, 0) + units
+    if shares.skus:
+        _count_free(tx, shares, by)
+        _limit(found, shares, channel)
     return [found.get(pair, 0) for pair in pairs]
 
 
@@ -68,20 +83,62 @@ def available_by_pair(tx: Transaction, pairs: Iterable[Pair]) -> dict[Pair, int]
     return dict(zip(pairs, available_in_bulk(tx, pairs), strict=True))
 
 
-def available_to_promise(tx: Transaction, sku: str, node: str | None = None, *, channel: str | None = None) -> int:
+def available_to_promise(
+    tx: Transaction, sku: str, node: str | None = None, *, channel: str | None = None, by: datetime | None = None
+) -> int:
     """Units of a SKU available to promise at one node, or in the whole pool where `node` is None.
 
-    Rows are added after each is floored at 0: too little at one node takes nothing from what another can promise.
+    As `available_in_bulk`. Rows are added after each is floored at 0: too little at one node takes nothing from what
+    another can promise.
     """
     if node is not None:
-        return available_in_bulk(tx, [(sku, node)], channel=channel)[0]
+        return available_in_bulk(tx, [(sku, node)], channel=channel, by=by)[0]
     withheld = withheld_nodes(tx, channel)
-    return sum(units for _, at, units in available_of_skus(tx, [sku]) if at not in withheld)
+    units = sum(units for _, at, units in available_of_skus(tx, [sku]) if at not in withheld)
+    if by is not None:
+        units += sum(due for (_, at), due in inbound_due(tx, by, skus=[sku]).items() if at not in withheld)
+    shares = Shares.read(tx, [sku])
+    if not shares.skus:
+        return units
+    _count_free(tx, shares, by)
+    limit = shares.limit(sku, channel)
+    return units if limit is None else min(units, limit)
 
 
 def withheld_nodes(tx: Transaction, channel: str | None) -> frozenset[str]:
     """Nodes whose owners do not let this channel (None: just any) promise their stock."""
     return frozenset(node.node for node in owned_nodes(tx) if not node.serves(channel))
+
+
+def channel_limits(tx: Transaction, channel: str | None) -> dict[str, int]:
+    """Of every item that has quotas in force, how many units the channel may take, wherever they lie."""
+    shares = Shares.read(tx)
+    if shares.skus:
+        _count_free(tx, shares, None)
+    limits = {sku: shares.limit(sku, channel) for sku in shares.skus}
+    return {sku: limit for sku, limit in limits.items() if limit is not None}
+
+
+def _few(skus: set[str]) -> set[str] | None:
+    """The items to look quotas up for; of many it is cheaper to read all quotas, which are rare."""
+    return skus if len(skus) <= 1_000 else None
+
+
+def _count_free(tx: Transaction, shares: Shares, by: datetime | None) -> None:
+    """Quotas are of the whole pool: so is what they are taken from, whatever was asked for."""
+    for sku, _, units in available_of_skus(tx, shares.skus):
+        shares.add_free(sku, units)
+    if by is not None:
+        for (sku, _), units in inbound_due(tx, by, skus=shares.skus).items():
+            shares.add_free(sku, units)
+
+
+def _limit(found: dict[Pair, int], shares: Shares, channel: str | None) -> None:
+    limits = {sku: shares.limit(sku, channel) for sku in shares.skus}
+    for pair, units in found.items():
+        limit = limits.get(pair[0])
+        if limit is not None and limit < units:
+            found[pair] = limit
 
 
 def _level(row: Sequence[Any]) -> Level:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from omo_core.inventory.availability import Pair, available_of_skus, withheld_nodes
+from omo_core.inventory.availability import Pair, available_of_skus, channel_limits, withheld_nodes
 from omo_core.model.errors import InvalidInput
 from omo_core.model.stock import HoldRequest
 from omo_core.storage.catalogue import components_of
@@ -19,10 +19,11 @@ def available_kits(tx: Transaction, kits: Sequence[str], *, channel: str | None 
     """
     recipes = components_of(tx, kits)
     withheld = withheld_nodes(tx, channel)
+    limits = channel_limits(tx, channel)
     free: dict[str, dict[str, int]] = {}
     for sku, node, units in available_of_skus(tx, {part for recipe in recipes.values() for part in recipe}):
         if node not in withheld:
-            free.setdefault(sku, {})[node] = units
+            free.setdefault(sku, {})[node] = min(units, limits.get(sku, units))
     return {
         (kit, node): units
         for kit, recipe in sorted(recipes.items())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import text
 
-from omo_core.inventory.availability import withheld_nodes
+from omo_core.inventory.availability import channel_limits, withheld_nodes
 from omo_core.inventory.free_sql import free_units
 from omo_core.inventory.kits import available_kits
 from omo_core.model.availability import AvailabilityDelta, PublicationRule
@@ -18,6 +18,7 @@ from omo_core.storage.transaction import Transaction
 
 _KEYS: Final = ("channel", "node", "sku")
 
+# What quotas leave a channel is told node by node until it is used up, so that the numbers of all nodes add to it.
 # Computed and compared in the database: of a hundred thousand listings only those that changed leave it.
 _DELTAS: Final = """
 WITH free AS (
@@ -25,11 +26,15 @@ WITH free AS (
     FROM omo_stock AS t WHERE pool_id = :pool AND condition = 'sellable' AND sku {not_kit} {of_nodes} {of_skus} GROUP BY sku, {node_key}
 ), told AS (
     SELECT sku, node, units FROM omo_published WHERE pool_id = :pool AND channel = :channel {of_skus}
+), shared AS (
+    SELECT f.sku, f.node, CASE WHEN l.units IS NULL THEN f.units ELSE {least}(f.units, {greatest}(0,
+        l.units - CAST(sum(f.units) OVER (PARTITION BY f.sku ORDER BY f.node) AS bigint) + f.units)) END AS units
+    FROM free AS f LEFT JOIN {limits} ON l.sku = f.sku
 ), target AS (
     SELECT f.sku, f.node, t.units AS told,
         {least}(:cap, {greatest}(0, f.units - {greatest}(:buffer, (f.units * :buffer_permille + 999) / 1000)))
         / :round_to * :round_to AS units
-    FROM free AS f LEFT JOIN told AS t ON t.sku = f.sku AND t.node = f.node
+    FROM shared AS f LEFT JOIN told AS t ON t.sku = f.sku AND t.node = f.node
     UNION ALL
     SELECT t.sku, t.node, t.units, 0 FROM told AS t
     WHERE t.units > 0 AND t.sku {not_kit} AND NOT EXISTS
@@ -106,7 +111,9 @@ def _of_items(tx: Transaction, rule: PublicationRule, skus: Sequence[str] | None
         **rule.model_dump(include={"buffer", "buffer_permille", "round_to", "min_change", "exact_below"}),
     }
     withheld = sorted(withheld_nodes(tx, rule.channel))
+    limits = channel_limits(tx, rule.channel)
     clauses = {
+        "limits": _limits(tx, parameters, limits),
         "of_nodes": _among(tx, parameters, "node", "nodes", rule.nodes) if rule.nodes else "",
         "of_skus": "" if skus is None else _among(tx, parameters, "sku", "skus", sorted(set(skus))),
         "not_kit": _listed(tx, parameters, "NOT IN", "kits", kits),
@@ -135,6 +142,15 @@ def _of_kits(tx: Transaction, rule: PublicationRule, kits: Sequence[str]) -> Ite
         number = told_units(rule, units.get(cell, 0))
         if is_worth_telling(rule, number, told.get(cell)):
             yield (*cell, number, told.get(cell))
+
+
+def _limits(tx: Transaction, parameters: dict[str, Any], limits: Mapping[str, int]) -> str:
+    """What quotas leave the channel of their items, as a bound table `l` of sku and units."""
+    if tx.postgres:
+        parameters["limited"], parameters["limit_units"] = list(limits), list(limits.values())
+        return "unnest(CAST(:limited AS text[]), CAST(:limit_units AS bigint[])) AS l (sku, units)"
+    parameters["limits"] = json.dumps(limits)
+    return "(SELECT key AS sku, value AS units FROM json_each(:limits)) AS l"
 
 
 def _among(tx: Transaction, parameters: dict[str, Any], column: str, name: str, values: Sequence[str]) -> str:

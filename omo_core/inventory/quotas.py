@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from omo_core.inventory.working import Cell, HeldUnits, Row, WorkingSet
 from omo_core.model.errors import InvariantViolation
@@ -50,6 +50,16 @@ class QuotaRow:
     def kept(self) -> int:
         """Units kept for the channel that it has not taken yet."""
         return max(0, self.units - self.used) if self.kind == QuotaKind.RING_FENCED.value else 0
+
+    @property
+    def is_cap(self) -> bool:
+        """Whether it is all that the channel may take."""
+        return self.kind == QuotaKind.CAPPED.value
+
+    @property
+    def unused(self) -> int:
+        """Units of it that the channel has not taken."""
+        return max(0, self.units - self.used)
 
     def in_force(self, now_us: int) -> bool:
         """Whether it still restricts and counts."""
@@ -299,4 +309,13 @@ def _free(row: Row | None, change: int = 0) -> int:
 
 def quotas_of(tx: Transaction, skus: Iterable[str]) -> list[Quota]:
     """Every quota of the items, in order of item and channel, also those that gave back what was unused."""
-    return [QuotaRow(*row).value() for row in tx.select(tables.quota, _COLUMNS, ("sku",), [(sku,) for sku in skus])]
+    return [row.value() for row in quota_rows(tx, skus)]
+
+
+def quota_rows(tx: Transaction, skus: Iterable[str] | None) -> list[QuotaRow]:
+    """The quotas of the items, or of all, as they are stored; not locked."""
+    if skus is not None:
+        return [QuotaRow(*row) for row in tx.select(tables.quota, _COLUMNS, ("sku",), [(sku,) for sku in skus])]
+    quota = tables.quota.c
+    query = select(*(quota[name] for name in _COLUMNS)).where(quota.pool_id == tx.pool)
+    return [QuotaRow(*row) for row in tx.connection.execute(query.order_by(quota.sku, quota.channel))]
