@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from omo_core.inventory import verbs_capacity, verbs_holds, verbs_life, verbs_quotas
+from omo_core.inventory import verbs_backorders, verbs_capacity, verbs_holds, verbs_life, verbs_quotas
+from omo_core.inventory.backorders import Backorders
 from omo_core.inventory.capacity import Capacity
 from omo_core.inventory.extensions import Extensions
 from omo_core.inventory.quotas import Quotas
@@ -16,6 +17,7 @@ VERBS: Final[Mapping[type, Verb]] = {
     **verbs_life.VERBS,
     **verbs_quotas.VERBS,
     **verbs_capacity.VERBS,
+    **verbs_backorders.VERBS,
 }
 
-ANNEXES: Final[tuple[type[Annex], ...]] = (Extensions, Quotas, Capacity)
+ANNEXES: Final[tuple[type[Annex], ...]] = (Extensions, Quotas, Capacity, Backorders)
