@@ -13,10 +13,11 @@ from benchmarks.reservations_peers import Connection
 from benchmarks.reservations_rows import WRITTEN, Row, Specimen, arrays, new_id
 from benchmarks.reservations_workloads import Request
 from omo_core.storage import tables
-from omo_core.storage.statements import array_text, insert_sql, update_sql
+from omo_core.storage.statements import array_text, insert_sql
 
-_ROW_KEY: Final = ("sku", "node", "condition")
-_CHANGED: Final = ("reserved", "version")
+_UPDATE: Final = """
+UPDATE omo_stock SET reserved = ?, version = ? WHERE pool_id = ? AND sku = ? AND node = ? AND condition = 'sellable'
+"""
 FIRST_VERSION: Final = 1
 """Of a row that has its receipt and nothing more."""
 
@@ -29,8 +30,8 @@ class Batch:
     """Rows of each table, and the stock row's new counters."""
 
     rows: dict[str, list[Row]]
-    stock: tuple[str, str, str, int, int]
-    """sku, node, condition, reserved, version."""
+    stock: tuple[int, int, str, str, str]
+    """reserved, version; pool, sku, node."""
 
 
 def measure(prepare: Prepare, rows: Specimen, cell: Cell, size: int, batches: int) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def _batch(rows: Specimen, cell: Cell, reserved: int, size: int) -> Batch:
         found[tables.hold.name].append(rows.hold(request, operation_id))
         after = (version + n, UNITS_A_ROW, reserved + n)
         found[tables.posting.name].append(rows.posting(request, operation_id, n, after))
-    return Batch(found, (*cell, "sellable", reserved + size, version + size))
+    return Batch(found, (reserved + size, version + size, POOL, *cell))
 
 
 def on_postgres(connection: Connection, rows: Specimen) -> Prepare:
@@ -75,8 +76,7 @@ def on_postgres(connection: Connection, rows: Specimen) -> Prepare:
             )
             for table in WRITTEN
         ]
-        update = update_sql(tables.stock, _ROW_KEY, _CHANGED, True).encode()
-        statements.append((update, (*(array_text([value]) for value in batch.stock), POOL)))
+        statements.append((_UPDATE.replace("?", "%s").encode(), batch.stock))
 
         def write() -> None:
             with connection.transaction():
@@ -96,14 +96,12 @@ def on_sqlite(connection: sqlite3.Connection, rows: Specimen) -> Prepare:
             (insert_sql(table, rows.columns(table), False), [(POOL, *row) for row in batch.rows[table.name]])
             for table in WRITTEN
         ]
-        update = update_sql(tables.stock, _ROW_KEY, _CHANGED, False)
-        *key, reserved, version = batch.stock
 
         def write() -> None:
             connection.execute("BEGIN IMMEDIATE")
             for sql, parameters in inserts:
                 connection.executemany(sql, parameters)
-            connection.execute(update, (reserved, version, POOL, *key))
+            connection.execute(_UPDATE, batch.stock)
             connection.execute("COMMIT")
 
         return write
