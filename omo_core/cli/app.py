@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from omo_core.cli import databases, documents, runs
+from omo_core.cli import databases, documents, repairs, runs
 from omo_core.cli.exits import EXPLAINED, OK
 
 app = typer.Typer(
@@ -44,7 +44,9 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "route": documents.route,
     "normalise": documents.normalise,
     "audit": databases.audit,
+    "repair": repairs.repair,
     "migrate": databases.migrate,
+    "roles": repairs.roles,
     "warmup": databases.warmup,
 }
 

@@ -53,7 +53,7 @@ def audit(
     from omo_core.hub import OrderHub
     from omo_core.storage.database import Database
 
-    _must_exist(database)
+    must_exist(database)
     with OrderHub(Database.open(database, schema=schema, migrate="never"), pool=pool) as hub:
         report = hub.audit(halt=halt)
     if json:
@@ -63,7 +63,7 @@ def audit(
     return OK if report.clean else FINDINGS
 
 
-def _must_exist(database: str) -> None:
+def must_exist(database: str) -> None:
     """SQLite would make an empty file of a mistyped path."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError

@@ -90,7 +90,7 @@ def test_version_and_help(omo: Omo) -> None:
     said = omo("--help")
     assert said.code == 0
     assert "Exit codes: 0 done" in said.out
-    for command in ("demo", "run", "route", "normalise", "audit", "migrate", "warmup"):
+    for command in ("demo", "run", "route", "normalise", "audit", "repair", "migrate", "roles", "warmup"):
         assert command in said.out
         assert "Exit codes: 0 done" in omo(command, "--help").out
 
