@@ -15,6 +15,7 @@ from omo_core.exchange import Received, SignedMessage, receive_many
 from omo_core.hub.aio import through_combiner
 from omo_core.hub.desk import Desk
 from omo_core.hub.goods_desk import GoodsDesk
+from omo_core.hub.promise_desk import PromiseDesk
 from omo_core.inventory import (
     apply_many,
     available_to_promise,
@@ -85,7 +86,7 @@ class NetworkDesk(Desk):
         return self._hub.run(lambda inner: read_network(inner, items=items), tx, read_only=True)
 
 
-class StockDesk(GoodsDesk):
+class StockDesk(GoodsDesk, PromiseDesk):
     """The stock pool: goods come, are promised, and go."""
 
     def __init__(self, hub: OrderHub) -> None:
@@ -156,10 +157,11 @@ class StockDesk(GoodsDesk):
         key: str,
         scope: str = "default",
         expires_at: datetime | None = None,
+        channel: str | None = None,
         tx: Transaction | None = None,
     ) -> StockAnswer:
-        """Hold every line or none."""
-        command = PlaceHolds(key=key, scope=scope, lines=tuple(lines), expires_at=expires_at)
+        """Hold every line or none, for a channel's quota where it has one."""
+        command = PlaceHolds(key=key, scope=scope, lines=tuple(lines), expires_at=expires_at, channel=channel)
         return self.apply(command, tx=tx)
 
     def hold_many(

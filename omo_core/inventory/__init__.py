@@ -11,12 +11,16 @@ from omo_core.inventory.availability import (
     levels,
     levels_of_skus,
 )
+from omo_core.inventory.backorders import backorder_caps, backorders_of
+from omo_core.inventory.capacity import claims_of, slot_levels
 from omo_core.inventory.count_tasks import open_count_tasks
+from omo_core.inventory.extensions import extension_limit, set_extension_limit
 from omo_core.inventory.holds import expire_holds, holds_of
 from omo_core.inventory.inbound import inbound_due, inbound_of, open_inbound
 from omo_core.inventory.kits import available_kits, holds_of_kit
 from omo_core.inventory.pool import apply_many, apply_one
 from omo_core.inventory.publication import availability_deltas, mark_told
+from omo_core.inventory.quotas import quotas_of
 from omo_core.inventory.safety_rules import set_safety_rule
 from omo_core.inventory.transfers import open_transfers, transfers_of
 
@@ -32,7 +36,11 @@ __all__ = [
     "available_kits",
     "available_of_skus",
     "available_to_promise",
+    "backorder_caps",
+    "backorders_of",
+    "claims_of",
     "expire_holds",
+    "extension_limit",
     "holds_of",
     "holds_of_kit",
     "inbound_due",
@@ -43,6 +51,9 @@ __all__ = [
     "open_count_tasks",
     "open_inbound",
     "open_transfers",
+    "quotas_of",
+    "set_extension_limit",
     "set_safety_rule",
+    "slot_levels",
     "transfers_of",
 ]
