@@ -49,6 +49,21 @@ class Shares:
         limit = max(0, min(free, max(own.kept if own is not None else 0, free - kept_for_others)))
         return min(limit, own.unused) if own is not None and own.is_cap else limit
 
+    def is_capped(self, sku: str, channel: str | None) -> bool:
+        """Whether the channel's own cap, and not what is kept for others, leaves it the least."""
+        own = self._quotas[sku].get(channel or "")
+        return own is not None and own.is_cap and own.unused <= self._free[sku]
+
+    def is_sold_out(self, sku: str) -> bool:
+        """Whether nothing of an item is free anywhere."""
+        return self._free[sku] <= 0
+
+    def forget(self, sku: str, channel: str | None, units: int) -> None:
+        """Let so many units of holds not count towards their channel's quota: they are about to be replaced."""
+        own = self._quotas.get(sku, {}).get(channel or "")
+        if own is not None:
+            own.used = max(0, own.used - units)
+
     def take(self, sku: str, channel: str | None, units: int) -> None:
         """Plan with so many units fewer: the next limits are what is left then."""
         if sku in self._quotas:

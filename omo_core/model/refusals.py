@@ -76,6 +76,8 @@ REFUSAL_SENTENCES: Final[Mapping[str, str]] = {
     "no_stock": "No node holds {sku}; {missing} of {wanted} units wait for a receipt.",
     "sold_out": "The last of {sku} is taken; {missing} of {wanted} units wait for a receipt.",
     "no_eligible_node": "No node that holds {sku} may serve this order; {missing} of {wanted} units are unserved.",
+    "over_quota": "The channel may take no more of {sku}; {missing} of {wanted} units are unserved.",
+    "kept_for_others": "What is left of {sku} is kept for other channels; {missing} of {wanted} units are unserved.",
     "node_limit": "The order may use no further node; {missing} of {wanted} units of {sku} are unserved.",
     "too_dear": "Serving {missing} of {wanted} units of {sku} costs more than the policy's price of not serving them.",
 }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Final
 
 from sqlalchemy import exists, select
@@ -28,6 +29,7 @@ from omo_core.model.network import DeliveryMethod, Network, Node
 from omo_core.model.stock import SELLABLE, Hold, HoldRequest, PlaceHolds, ReplaceHolds, StockAnswer
 from omo_core.orders.book import OrderBook, read_documents
 from omo_core.orders.entries import FulfilmentEntry, OrderEntry
+from omo_core.orders.quota_limits import within_quotas
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
 
@@ -132,7 +134,7 @@ def source(tx: Transaction, entries: Sequence[OrderEntry], context: SourcingCont
     for round_number in range(MAX_ROUNDS):
         if not waiting:
             return
-        parts = _solve(tx, waiting, context, list(provisional))
+        parts = _solve(tx, waiting, context, provisional)
         answers = _hold(tx, parts, provisional, round_number)
         refused = {order_id for order_id, answer in answers.items() if not answer.applied}
         settled = {entry.order_id: entry for entry in waiting if entry.order_id not in refused}
@@ -162,20 +164,26 @@ def _provisional_holds(tx: Transaction, entries: Sequence[OrderEntry]) -> dict[s
 
 
 def _solve(
-    tx: Transaction, entries: Sequence[OrderEntry], context: SourcingContext, free_owners: Sequence[str]
+    tx: Transaction, entries: Sequence[OrderEntry], context: SourcingContext, provisional: Mapping[str, Sequence[Hold]]
 ) -> list[_Part]:
-    """One plan for all open lines; one-hour parts that cannot be kept whole become shipping."""
+    """One plan for all open lines that quotas let be served; one-hour parts that cannot be kept whole are shipped."""
     demands = [demand for entry in entries for demand in _demands(tx, entry, context)]
     skus = sorted({line.sku for demand in demands for line in demand.lines})
-    stock = available_of_skus(tx, skus, owners=free_owners)
+    stock = available_of_skus(tx, skus, owners=list(provisional))
     by_order = {entry.order_id: entry for entry in entries}
+    entry_of = {demand.order: by_order[demand.order.rpartition("#")[0]] for demand in demands}
+    channels = {order: entry.channel for order, entry in entry_of.items()}
+    allowed = within_quotas(tx, demands, channels, stock, chain.from_iterable(provisional.values()))
     parts = [
-        _Part(by_order[demand.order.rpartition("#")[0]], demand.method, solved)
-        for demand, solved in zip(demands, _plan(context, demands, stock).orders, strict=True)
+        _Part(entry_of[demand.order], demand.method, solved)
+        for demand, solved in zip(allowed.demands, _plan(context, allowed.demands, stock).orders, strict=True)
     ]
     if context.policy.one_hour_falls_back_to_ship:
-        _ship_what_is_too_late(context, demands, parts, stock)
-    return parts
+        _ship_what_is_too_late(context, allowed.demands, parts, stock)
+    for part in parts:
+        part.plan = allowed.with_cuts(part.plan)
+    emptied = allowed.empty_plans()
+    return [*parts, *(_Part(entry_of[demand.order], demand.method, plan) for demand, plan in emptied)]
 
 
 def _ship_what_is_too_late(
@@ -244,15 +252,18 @@ def _hold(
             HoldRequest(owner=part.entry.order_id, line=one.line, sku=one.sku, node=one.node, quantity=one.quantity)
             for one in part.plan.assignments
         )
+    channels = {part.entry.order_id: part.entry.channel for part in parts}
     commands: list[PlaceHolds | ReplaceHolds] = []
     for order_id, requests in wanted.items():
         key = f"source/{order_id}/{attempts[order_id]}/{round_number}"
         old = provisional.get(order_id, [])
         if old:
             release = tuple(hold.hold for hold in old)
-            commands.append(ReplaceHolds(key=key, scope=SCOPE, release=release, place=tuple(requests)))
+            commands.append(
+                ReplaceHolds(key=key, scope=SCOPE, release=release, place=tuple(requests), channel=channels[order_id])
+            )
         elif requests:
-            commands.append(PlaceHolds(key=key, scope=SCOPE, lines=tuple(requests)))
+            commands.append(PlaceHolds(key=key, scope=SCOPE, lines=tuple(requests), channel=channels[order_id]))
     owners = [command.key.split("/")[1] for command in commands]
     return dict(zip(owners, apply_many(tx, commands), strict=True)) if commands else {}
 
