@@ -14,8 +14,9 @@ HOLD_PARTS = Check(
     """
     SELECT hold, sku, node, condition, state, quantity, pending, issued, returned, released FROM omo_hold /*scan*/
     WHERE pool_id = :pool AND (quantity <> pending + issued + released OR quantity <= 0 OR pending < 0 OR issued < 0
-          OR released < 0 OR returned < 0 OR returned > issued OR (pending > 0) <> (state IN ('placed', 'confirmed'))
-          OR state NOT IN ('placed', 'confirmed', 'issued', 'released', 'expired') OR condition <> 'sellable')
+          OR released < 0 OR returned < 0 OR returned > issued OR condition <> 'sellable'
+          OR CASE state WHEN 'issued' THEN pending > 0 WHEN 'confirmed' THEN pending = 0 WHEN 'placed' THEN pending = 0
+             WHEN 'released' THEN pending > 0 WHEN 'expired' THEN pending > 0 ELSE 0 = 0 END)
     """,
 )
 

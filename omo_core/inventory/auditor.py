@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Table, func, select, text
 
+from omo_core.inventory.audit_beside import beside
 from omo_core.inventory.audit_check import Check
 from omo_core.inventory.audit_checks import ACKNOWLEDGED_STANDS, CHECKS
 from omo_core.inventory.audit_checks_rows import (
@@ -102,6 +103,10 @@ class Cases:
 
 _NOTHING: Final = Cases(0, ())
 
+# The screen has the time of all other checks for itself, where it runs beside them.
+_SCREENED_LAST: Final = sorted(CHECKS, key=lambda check: check.screened)
+_FIRST_SCREENED: Final = next(check for check in _SCREENED_LAST if check.screened)
+
 
 def audit(tx: Transaction, *, halt: bool = False, limit: int = 1000) -> AuditReport:
     """Check every invariant that the stored state can show; at most `limit` findings a check are kept.
@@ -110,18 +115,21 @@ def audit(tx: Transaction, *, halt: bool = False, limit: int = 1000) -> AuditRep
     go on meanwhile. `halt` stops reservations on the rows that broke one of the invariants 1 to 6, in `tx`; nothing is
     ever repaired here.
     """
-    with _settings(tx):
+    cases: dict[str, Cases] = {}
+    broken: set[Cell] = set()
+    suspects: list[Cell] | None = None
+    with _settings(tx), beside(tx, IS_SOUND_POSTGRES if tx.postgres else IS_SOUND_SQLITE) as is_sound:
         known = _acknowledgements(tx)
-        suspects = screen(tx)
-        cases: dict[str, Cases] = {}
-        broken: set[Cell] = set()
-        for check in CHECKS:
+        counted = {table.name: _count(tx, table) for table in _COUNTED}
+        for check in _SCREENED_LAST:
+            if check is _FIRST_SCREENED:
+                suspects = [] if is_sound() else _suspects(tx)
             only = suspects if check.screened else None
             cases[check.name] = found = cases_of(tx, check, only=only, known=known.get(check.name, {}), limit=limit)
             if halt and check.halts and found.count:
                 broken.update(_cells(tx, check, found, only))
-        stale = _stale(cases, known)
-        counted = {table.name: _count(tx, table) for table in _COUNTED}
+    cases = {check.name: cases[check.name] for check in CHECKS}
+    stale = _stale(cases, known)
     last = cases[ACKNOWLEDGED_STANDS.name]
     cases[ACKNOWLEDGED_STANDS.name] = Cases(last.count + len(stale), (*last.findings, *stale)[:limit])
     return AuditReport(
@@ -133,11 +141,8 @@ def audit(tx: Transaction, *, halt: bool = False, limit: int = 1000) -> AuditRep
     )
 
 
-def screen(tx: Transaction) -> list[Cell] | None:
+def _suspects(tx: Transaction) -> list[Cell] | None:
     """The stock rows that the ledger does not explain, or None where they are too many to be named."""
-    is_sound = text(IS_SOUND_POSTGRES if tx.postgres else IS_SOUND_SQLITE)
-    if tx.connection.execute(is_sound, {"pool": tx.pool}).scalar_one():
-        return []
     sql = f"{SUSPECTS_POSTGRES if tx.postgres else SUSPECTS_SQLITE} LIMIT {MOST_SUSPECTS + 1}"
     suspects = [(row[0], row[1], row[2]) for row in tx.connection.execute(text(sql), {"pool": tx.pool})]
     return suspects if len(suspects) <= MOST_SUSPECTS else None
