@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
@@ -37,6 +38,11 @@ _SUM: Final = (
     + _THE_ROW
 )
 _DEADLOCKS: Final = b"SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+_OTHERS: Final = (
+    b"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+    b"AND backend_type = 'client backend'"
+)
+SESSIONS_END_S: Final = 30.0
 
 
 def row_lock(connection: Connection, rows: Specimen, request: Request) -> bool:
@@ -113,9 +119,20 @@ def connect(url: str) -> Connection:
 
 
 def deadlocks(url: str) -> int:
-    """Deadlocks that the server has counted in this database; sessions report theirs when they end."""
+    """Deadlocks the server counted in this database; waits for its sessions to end, because they report theirs then."""
+    deadline = time.monotonic() + SESSIONS_END_S
     with connect(url) as connection:
-        row = connection.execute(_DEADLOCKS).fetchone()
+        while _number(connection, _OTHERS):
+            if time.monotonic() > deadline:
+                raise AssertionError(
+                    "somebody is still connected: close the methods before their deadlocks are counted"
+                )
+            time.sleep(0.02)
+        return _number(connection, _DEADLOCKS)
+
+
+def _number(connection: Connection, sql: bytes) -> int:
+    row = connection.execute(sql).fetchone()
     assert row is not None
     return int(row[0])
 

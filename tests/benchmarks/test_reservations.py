@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.errors import DeadlockDetected
 
 from benchmarks import reservations
 from benchmarks.__main__ import main
@@ -20,6 +23,7 @@ from benchmarks.reservations_audits import compare_ledgers
 from benchmarks.reservations_callers import by_connections, percentile
 from benchmarks.reservations_ledger import cell_of, load_shop, require_sound
 from benchmarks.reservations_ours import OURS
+from benchmarks.reservations_peers import connect, deadlocks
 from benchmarks.reservations_sites import PostgresSite, Site, SqliteSite
 from benchmarks.reservations_stands import FLOOR, Stand
 from benchmarks.reservations_workloads import WORKLOADS, Request, requests
@@ -159,6 +163,23 @@ def test_the_record_has_every_figure(
             assert ("postgresql", method, workload, 1) in surveyed
         for method in (OURS, "single_commit"):
             assert ("sqlite", method, workload, 1) in surveyed
+
+
+def test_deadlocks_are_counted(postgres_url: str) -> None:
+    barrier = threading.Barrier(2)
+
+    def lock(first: int, second: int) -> bool:
+        with connect(postgres_url) as connection, suppress(DeadlockDetected), connection.transaction():
+            connection.execute(b"SELECT pg_advisory_xact_lock(%s)", (first,))
+            barrier.wait(timeout=30)
+            connection.execute(b"SELECT pg_advisory_xact_lock(%s)", (second,))
+            return True
+        return False
+
+    assert deadlocks(postgres_url) == 0
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(lock, (1, 2), (2, 1))) == [False, True]
+    assert deadlocks(postgres_url) == 1
 
 
 def test_requests_depend_on_seed_and_run_alone_and_are_shaped_as_named() -> None:
