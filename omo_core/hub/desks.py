@@ -13,18 +13,15 @@ from pydantic import ValidationError
 from omo_core.channels.port import ChannelAdapter
 from omo_core.exchange import Received, SignedMessage, receive_many
 from omo_core.hub.aio import through_combiner
+from omo_core.hub.availability_desk import AvailabilityDesk
 from omo_core.hub.desk import Desk
 from omo_core.hub.goods_desk import GoodsDesk
 from omo_core.hub.promise_desk import PromiseDesk
 from omo_core.inventory import (
-    apply_many,
-    available_to_promise,
     expire_holds,
     holds_of,
-    levels,
-    levels_of_skus,
 )
-from omo_core.inventory.pool import mismatch_of
+from omo_core.inventory.pool import Asked, apply_asked, asked, mismatch_of
 from omo_core.model.errors import DuplicateKeyMismatch, InvalidInput, UnknownChannel
 from omo_core.model.fulfilment import (
     AcceptOffer,
@@ -44,7 +41,6 @@ from omo_core.model.stock import (
     Demand,
     Hold,
     HoldRequest,
-    Level,
     PlaceHolds,
     Receive,
     SetSafety,
@@ -86,7 +82,7 @@ class NetworkDesk(Desk):
         return self._hub.run(lambda inner: read_network(inner, items=items), tx, read_only=True)
 
 
-class StockDesk(GoodsDesk, PromiseDesk):
+class StockDesk(GoodsDesk, PromiseDesk, AvailabilityDesk):
     """The stock pool: goods come, are promised, and go."""
 
     def __init__(self, hub: OrderHub) -> None:
@@ -98,7 +94,7 @@ class StockDesk(GoodsDesk, PromiseDesk):
 
         Orders whose promised goods a counter sale took are sourced anew in the same transaction.
         """
-        return self._hub.run(lambda inner: self._resourced(inner, commands), tx)
+        return self._hub.run(lambda inner: self._resourced(inner, [asked(command) for command in commands]), tx)
 
     @through_combiner
     def apply(self, command: StockCommand, *, tx: Transaction | None = None) -> StockAnswer:
@@ -106,21 +102,21 @@ class StockDesk(GoodsDesk, PromiseDesk):
 
         Commands of many threads share a transaction where the hub combines them; each is answered once it is committed.
         """
-        return self._do(self._apply_each, command, tx, _lines(command))
+        return self._do(self._apply_each, asked(command), tx, _lines(command))
 
     def submit(self, command: StockCommand) -> Future[StockAnswer]:
         """`apply` without waiting: the future has the answer, or the exception, once it is committed.
 
         Cancelling it takes the command back where its batch has not begun. Raises `Overloaded` where too many wait.
         """
-        return self._submit(self._apply_each, command, _lines(command))
+        return self._submit(self._apply_each, asked(command), _lines(command))
 
-    def _answers(self, tx: Transaction, commands: Sequence[StockCommand]) -> list[StockAnswer | DuplicateKeyMismatch]:
+    def _answers(self, tx: Transaction, commands: Sequence[Asked]) -> list[StockAnswer | DuplicateKeyMismatch]:
         answers = self._resourced(tx, commands)
-        return [mismatch_of(command, answer) or answer for command, answer in zip(commands, answers, strict=True)]
+        return [mismatch_of(one.command, answer) or answer for one, answer in zip(commands, answers, strict=True)]
 
-    def _resourced(self, tx: Transaction, commands: Sequence[StockCommand]) -> list[StockAnswer]:
-        answers = apply_many(tx, commands)
+    def _resourced(self, tx: Transaction, commands: Sequence[Asked]) -> list[StockAnswer]:
+        answers = apply_asked(tx, commands)
         displaced = [one for answer in answers for one in answer.displaced]
         if displaced:
             resource_displaced(tx, displaced, self._hub.context(tx))
@@ -182,18 +178,6 @@ class StockDesk(GoodsDesk, PromiseDesk):
     def expire(self, *, limit: int = 1_000, tx: Transaction | None = None) -> list[Hold]:
         """Give back what placed holds past their time still hold; call it from a timer."""
         return self._hub.run(lambda inner: expire_holds(inner, limit=limit), tx)
-
-    def levels(self, pairs: Sequence[tuple[str, str]], *, tx: Transaction | None = None) -> list[Level]:
-        """Stock rows of (sku, node) pairs that exist, in one look-up."""
-        return self._hub.run(lambda inner: levels(inner, pairs), tx, read_only=True)
-
-    def levels_of(self, skus: Sequence[str], *, tx: Transaction | None = None) -> list[Level]:
-        """Stock rows of items at every node, in one look-up."""
-        return self._hub.run(lambda inner: levels_of_skus(inner, skus), tx, read_only=True)
-
-    def available(self, sku: str, *, node: str | None = None, tx: Transaction | None = None) -> int:
-        """Units available to promise now, at one node or in the whole pool."""
-        return self._hub.run(lambda inner: available_to_promise(inner, sku, node=node), tx, read_only=True)
 
     def holds_of(self, owners: Sequence[str], *, tx: Transaction | None = None) -> list[Hold]:
         """Every hold of these owners (orders' ids, or the callers' own)."""
