@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
+
+import pytest
 
 from omo_core.hub import OrderHub
 from omo_core.model.availability import PublicationRule, SetSafetyRule
@@ -10,7 +13,15 @@ from omo_core.model.goods import Expected, ExpectReceipt
 from omo_core.model.items import Item
 from omo_core.model.network import Network, Node, NodeKind
 from omo_core.model.stock import HoldRequest
-from tests.orders.conftest import CLOSE, NEAR, NOON, clock as clock, hub as hub, stock
+from omo_core.storage.clock import ManualClock
+from tests.orders.conftest import CLOSE, NEAR, NETWORK, NOON, stock
+
+
+@pytest.fixture
+def hub(shop_url: str) -> Iterator[OrderHub]:
+    with OrderHub.open(shop_url, clock=ManualClock(NOON)) as opened:
+        opened.network.load(NETWORK)
+        yield opened
 
 
 def test_one_desk_says_what_can_be_promised(hub: OrderHub) -> None:
