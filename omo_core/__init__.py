@@ -26,6 +26,7 @@ _HOMES = {
         "UnknownChannel",
         "UnreadableBody",
     ],
+    "omo_core.model.availability": ["AvailabilityDelta", "PublicationRule", "SafetyRuleSet", "SetSafetyRule"],
     "omo_core.model.events": ["Event"],
     "omo_core.model.fulfilment": [
         "AcceptOffer",
@@ -64,7 +65,7 @@ _HOMES = {
         "TransferLine",
     ],
     "omo_core.model.items": ["Item"],
-    "omo_core.model.network": ["DeliveryMethod", "Network", "Node", "NodeKind", "OpeningHours"],
+    "omo_core.model.network": ["Consent", "DeliveryMethod", "Network", "Node", "NodeKind", "OpeningHours"],
     "omo_core.model.orders": [
         "Address",
         "Delivery",
@@ -134,6 +135,12 @@ __all__ = sorted(_HOME_OF)  # noqa: PLE0605  one table, not two
 if TYPE_CHECKING:
     from omo_core.allocation import SourcingPolicy as SourcingPolicy
     from omo_core.hub import OrderHub as OrderHub
+    from omo_core.model.availability import (
+        AvailabilityDelta as AvailabilityDelta,
+        PublicationRule as PublicationRule,
+        SafetyRuleSet as SafetyRuleSet,
+        SetSafetyRule as SetSafetyRule,
+    )
     from omo_core.model.errors import (
         BodyTooLarge as BodyTooLarge,
         DatabaseError as DatabaseError,
@@ -191,6 +198,7 @@ if TYPE_CHECKING:
     )
     from omo_core.model.items import Item as Item
     from omo_core.model.network import (
+        Consent as Consent,
         DeliveryMethod as DeliveryMethod,
         Network as Network,
         Node as Node,
