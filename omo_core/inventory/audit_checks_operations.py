@@ -73,7 +73,12 @@ POSTING_KINDS: Final = (
     "place_holds",
     "release_holds",
     "issue_holds",
+    "release_units",
     "expire_holds",
+    "ship_transfer",
+    "receive_transfer",
+    "return_goods",
+    "change_condition",
     "repair",
 )
 """Commands that change some row whenever they are applied; the others may find everything as they want it."""
