@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from omo_core.inventory.load import load
 from omo_core.inventory.record import record
@@ -13,6 +13,7 @@ from omo_core.model.errors import DuplicateKeyMismatch
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import StockAnswer
 from omo_core.model.stock_commands import StockCommand
+from omo_core.model.values import of_valid
 from omo_core.storage import operations
 from omo_core.storage.operations import Operation, ScopedKey
 from omo_core.storage.transaction import Transaction
@@ -51,6 +52,19 @@ def mismatch_of(command: StockCommand, answer: StockAnswer) -> DuplicateKeyMisma
     )
 
 
+class Asked(NamedTuple):
+    """A command with what the pool compares it by, made by whoever asks: that is time the batch does not wait for."""
+
+    name: ScopedKey
+    command: StockCommand
+    digest: str
+
+
+def asked(command: StockCommand) -> Asked:
+    """A command ready for `apply_asked`."""
+    return Asked((command.scope, command.key), command, command.digest())
+
+
 def apply_many(tx: Transaction, commands: Iterable[StockCommand]) -> list[StockAnswer]:
     """Apply commands in the order they came, in one transaction, and return one answer each.
 
@@ -58,20 +72,24 @@ def apply_many(tx: Transaction, commands: Iterable[StockCommand]) -> list[StockA
     stored answer; a key that was used for another request is refused with `key_reused`, because an exception would
     take the other callers' commands with it. Nothing is applied unless `tx` commits.
     """
-    asked = [((command.scope, command.key), command, command.digest()) for command in commands]
-    work = load(tx, [command for _, command, _ in asked])
+    return apply_asked(tx, [asked(command) for command in commands])
+
+
+def apply_asked(tx: Transaction, commands: Sequence[Asked]) -> list[StockAnswer]:
+    """As `apply_many`."""
+    work = load(tx, [one.command for one in commands])
     # Under the locks of the rows: a rival with the same key had to let go of them, and has its answer in the book.
-    stored = operations.answered(tx, {name for name, _, _ in asked})
+    stored = operations.answered(tx, {one.name for one in commands})
     digests = {name: one.request_sha256 for name, one in stored.items()}
     fresh: dict[ScopedKey, StockCommand] = {}
-    for name, command, digest in asked:
+    for name, command, digest in commands:
         if name not in digests:
             digests[name], fresh[name] = digest, command
     answers = _apply_fresh(tx, work, fresh, digests) if fresh else {}
-    for name, _, digest in asked:
+    for name, _, digest in commands:
         if name not in answers and digests[name] == digest:
             answers[name] = StockAnswer.model_validate_json(stored[name].answer)
-    return [answers[name] if digests[name] == digest else _key_reused(command) for name, command, digest in asked]
+    return [answers[name] if digests[name] == digest else _key_reused(command) for name, command, digest in commands]
 
 
 def _apply_fresh(
@@ -83,17 +101,19 @@ def _apply_fresh(
     for name, command in fresh.items():
         operation_id = tx.new_id()
         outcome = perform(work, operation_id, command)
-        answer = StockAnswer(
+        answer = of_valid(
+            StockAnswer,
+            version=1,
             key=command.key,
             kind=command.kind,
             refusals=outcome.refusals,
             holds=outcome.holds,
             displaced=outcome.displaced,
             shortages=outcome.shortages,
-            corrections=outcome.corrections,
-            row_refusals=outcome.row_refusals,
             claims=outcome.claims,
             backorders=outcome.backorders,
+            corrections=outcome.corrections,
+            row_refusals=outcome.row_refusals,
         )
         answers[name] = answer
         rows.append(Operation(*name, operation_id, command.kind, digests[name], answer.model_dump_json()))

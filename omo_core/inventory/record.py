@@ -15,6 +15,27 @@ from omo_core.storage.transaction import Transaction
 
 _COUNTERS = ("on_hand", "reserved", "safety", "shortage")
 _KNOWN = (*ROW_KEY, *_COUNTERS, "safety_permille", "version", "next_version")
+_HOLD_COLUMNS = (
+    "hold",
+    "owner",
+    "line",
+    "sku",
+    "node",
+    "condition",
+    "quantity",
+    "pending",
+    "issued",
+    "released",
+    "state",
+    "placed_at_us",
+    "expires_at_us",
+    "operation_id",
+    "returned",
+    "extended",
+    "dies_at_us",
+    "channel",
+    "quota",
+)
 
 
 def record(tx: Transaction, work: WorkingSet) -> None:
@@ -48,7 +69,7 @@ def _write_rows(tx: Transaction, rows: Iterable[Row]) -> None:
 
 def _write_holds(tx: Transaction, holds: Iterable[HeldUnits]) -> None:
     holds = list(holds)
-    tx.insert(tables.hold, [_fresh(hold) for hold in holds if hold.stored is None])
+    tx.insert_tuples(tables.hold, _HOLD_COLUMNS, [_fresh(hold) for hold in holds if hold.stored is None])
     changed = [
         {
             "hold": hold.hold,
@@ -78,28 +99,29 @@ def _write_holds(tx: Transaction, holds: Iterable[HeldUnits]) -> None:
     _require(matched, len(changed), "holds")
 
 
-def _fresh(hold: HeldUnits) -> dict[str, Any]:
-    return {
-        "hold": hold.hold,
-        "owner": hold.owner,
-        "line": hold.line,
-        "sku": hold.sku,
-        "node": hold.node,
-        "condition": SELLABLE,
-        "quantity": hold.quantity,
-        "pending": hold.pending,
-        "issued": hold.issued,
-        "released": hold.released,
-        "state": hold.state.value,
-        "placed_at_us": hold.placed_at_us,
-        "expires_at_us": hold.expires_at_us,
-        "operation_id": hold.operation_id,
-        "returned": hold.returned,
-        "extended": hold.extended,
-        "dies_at_us": hold.dies_at_us,
-        "channel": hold.channel,
-        "quota": hold.quota,
-    }
+def _fresh(hold: HeldUnits) -> tuple[Any, ...]:
+    """A new hold as a tuple of `_HOLD_COLUMNS`."""
+    return (
+        hold.hold,
+        hold.owner,
+        hold.line,
+        hold.sku,
+        hold.node,
+        SELLABLE,
+        hold.quantity,
+        hold.pending,
+        hold.issued,
+        hold.released,
+        hold.state.value,
+        hold.placed_at_us,
+        hold.expires_at_us,
+        hold.operation_id,
+        hold.returned,
+        hold.extended,
+        hold.dies_at_us,
+        hold.channel,
+        hold.quota,
+    )
 
 
 def _require(matched: int, wanted: int, what: str) -> None:

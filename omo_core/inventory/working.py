@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import SELLABLE, Hold, HoldRequest, HoldState, kept_back
+from omo_core.model.values import of_valid
 from omo_core.storage.clock import from_us
 
 A = TypeVar("A")
@@ -146,12 +147,14 @@ class HeldUnits:
 
     def value(self) -> Hold:
         """The hold as a noun of the model, as it stands now."""
-        return Hold(
+        return of_valid(
+            Hold,
             hold=self.hold,
             owner=self.owner,
             line=self.line,
             sku=self.sku,
             node=self.node,
+            condition=SELLABLE,
             quantity=self.quantity,
             pending=self.pending,
             issued=self.issued,

@@ -108,17 +108,17 @@ def checked(table: Table, column: str, values: Values) -> Values:
     StrEnum members are made plain. Raises `InvalidInput`.
     """
     kind, nullable = _holds(table, column)
-    for found in set(map(type, values)):
-        if found is kind or (found is type(None) and nullable):
+    found = set(map(type, values))
+    for other in found - {kind}:
+        if other is type(None) and nullable:
             continue
-        if found is bool or not issubclass(found, kind):
-            raise InvalidInput(f"{table.name}.{column} takes {kind.__name__}, not {found.__name__}; convert it first")
+        if other is bool or not issubclass(other, kind):
+            raise InvalidInput(f"{table.name}.{column} takes {kind.__name__}, not {other.__name__}; convert it first")
         values = [kind.__str__(value) if kind is str and value is not None else value for value in values]
-    if kind is int and (
-        max(filter(None, values), default=0) > _MOST or min(filter(None, values), default=0) < -_MOST - 1
-    ):
+    present = values if type(None) not in found else [value for value in values if value is not None]
+    if kind is int and present and (max(present) > _MOST or min(present) < -_MOST - 1):
         raise InvalidInput(f"{table.name}.{column} got a number that does not fit 64 bits; correct it")
-    if kind is str and "\x00" in "".join(filter(None, values)):
+    if kind is str and "\x00" in "".join(present):
         raise InvalidInput(f"{table.name}.{column} got text with a NUL character; remove it")
     return values
 
