@@ -33,6 +33,18 @@ TRANSFER_PARTS = Check(
     """,
 )
 
+RECEIPT_PARTS = Check(
+    8,
+    "receipt_state_is_its_parts",
+    "Receipt {reference} of {sku} at {node} is {state} with {expected} units expected and {received} received.",
+    """
+    SELECT reference, sku, node, state, expected, received FROM omo_inbound
+    WHERE pool_id = :pool AND (expected < 0 OR received < 0
+          OR CASE state WHEN 'open' THEN received >= expected OR due_at_us IS NULL WHEN 'done' THEN received < expected
+             WHEN 'cancelled' THEN 0 = 1 ELSE 0 = 0 END)
+    """,
+)
+
 QUOTA_USED = Check(
     14,
     "quota_used_is_held",
@@ -83,4 +95,4 @@ BACKORDER_PARTS = Check(
     """,
 )
 
-CHECKS: Final = (TRANSFERS_FOLD, TRANSFER_PARTS, BACKORDER_PARTS, QUOTA_USED, CAPACITY_USED, BACKORDERS)
+CHECKS: Final = (TRANSFERS_FOLD, TRANSFER_PARTS, RECEIPT_PARTS, BACKORDER_PARTS, QUOTA_USED, CAPACITY_USED, BACKORDERS)

@@ -40,9 +40,13 @@ _REST_WITHOUT_OPERATION = """
     UNION ALL SELECT DISTINCT h.operation_id, 'a hold' FROM omo_hold AS h /*scan*/
     WHERE h.pool_id = :pool AND NOT EXISTS
           (SELECT 1 FROM omo_operation AS o WHERE o.pool_id = :pool AND o.operation_id = h.operation_id)
-    UNION ALL SELECT DISTINCT t.operation_id, 'a count task' FROM omo_count_task AS t
-    WHERE t.pool_id = :pool AND NOT EXISTS
-          (SELECT 1 FROM omo_operation AS o WHERE o.pool_id = :pool AND o.operation_id = t.operation_id)
+    UNION ALL SELECT DISTINCT t.operation_id, t.what FROM
+        (SELECT operation_id, 'a count task' AS what FROM omo_count_task WHERE pool_id = :pool
+         UNION ALL SELECT operation_id, 'a reading' FROM omo_reading WHERE pool_id = :pool
+         UNION ALL SELECT operation_id, 'a transfer' FROM omo_transfer WHERE pool_id = :pool
+         UNION ALL SELECT operation_id, 'an announced receipt' FROM omo_inbound WHERE pool_id = :pool
+         UNION ALL SELECT operation_id, 'a backorder' FROM omo_backorder WHERE pool_id = :pool) AS t
+    WHERE NOT EXISTS (SELECT 1 FROM omo_operation AS o WHERE o.pool_id = :pool AND o.operation_id = t.operation_id)
 """
 
 # SQLite merges two sorted lists for EXCEPT … ORDER BY; PostgreSQL does better with NOT EXISTS, by hash and in parallel.

@@ -73,7 +73,9 @@ def _add_transfer(tx: Transaction) -> None:
         tables.operation, key="t", operation_id="t", kind="ship_transfer", request_sha256="5" * 64, answer="{}"
     )
     tx.insert(tables.operation, [done])
-    tx.insert(tables.transfer, [filled(tables.transfer, transfer="t1", from_node="KHH", to_node="TPE")])
+    tx.insert(
+        tables.transfer, [filled(tables.transfer, transfer="t1", from_node="KHH", to_node="TPE", operation_id="t")]
+    )
     line = {"transfer": "t1", "sku": "VASE", "node": "TPE", "state": "open"}
     tx.insert(tables.transfer_line, [line | {"shipped": 1, "received": 0, "lost": 0, "extra": 0}])
 
@@ -88,7 +90,18 @@ def _add_promises(tx: Transaction) -> None:
     claim = filled(tables.slot_claim, owner="o1", node="TPE", slot_at_us=0, held=1, done=1, released=3)
     tx.insert(tables.slot_claim, [claim])
     tx.insert(tables.backorder_cap, [filled(tables.backorder_cap, sku="VASE", kind="backorder", cap=5, promised=2)])
-    ahead = {"backorder": "b1", "owner": "o2", "sku": "VASE", "quantity": 2, "open": 2, "converted": 0, "released": 0}
+    coming = {"reference": "asn-1", "node": "TPE", "sku": "VASE", "state": "open", "due_at_us": 1, "operation_id": "t"}
+    tx.insert(tables.inbound, [filled(tables.inbound, expected=3, received=1, **coming)])
+    ahead = {
+        "operation_id": "t",
+        "backorder": "b1",
+        "owner": "o2",
+        "sku": "VASE",
+        "quantity": 2,
+        "open": 2,
+        "converted": 0,
+        "released": 0,
+    }
     tx.insert(tables.backorder, [filled(tables.backorder, **ahead)])
 
 
@@ -358,6 +371,30 @@ CORRUPTIONS: dict[str, tuple[list[str], list[str]]] = {
         [
             "INSERT INTO omo_acknowledgement (pool_id, check_name, subject, operation_id, acknowledged_at_us) "
             "VALUES ('default', 'after_values_chain', 'MUG TPE 2', 'nobody', 0)",
+        ],
+    ),
+    "receipt open though all has come": (
+        ["receipt_state_is_its_parts"],
+        [
+            "UPDATE omo_inbound SET received = expected",
+        ],
+    ),
+    "receipt done though less has come": (
+        ["receipt_state_is_its_parts"],
+        [
+            "UPDATE omo_inbound SET state = 'done'",
+        ],
+    ),
+    "backorder of no operation": (
+        ["rows_have_their_operation"],
+        [
+            "UPDATE omo_backorder SET operation_id = 'nobody'",
+        ],
+    ),
+    "transfer of no operation": (
+        ["rows_have_their_operation"],
+        [
+            "UPDATE omo_transfer SET operation_id = 'nobody'",
         ],
     ),
     "fact lost": (
