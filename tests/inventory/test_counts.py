@@ -131,6 +131,29 @@ def test_counts_entered_late_converge_because_corrections_move_nothing(shop: Sho
     assert shop.counters() == (8, 0, 0, 0)
 
 
+def test_promises_made_since_the_count_are_displaced_where_the_goods_left_since(shop: Shop) -> None:
+    shop.apply(receive("r", ("MUG", "TPE", 10)))
+    counted_at = shop.clock.now()
+    shop.clock.advance(HOUR)
+    shop.apply(sell("s", ("MUG", "TPE", 6)), place("a", ("MUG", "TPE", 4)))
+    # More was counted than the book has now, and still too little: six of the seven are sold.
+    (answer,) = shop.apply(count("c", ("MUG", "TPE", 7), at=counted_at))
+    assert [(gone.owner, gone.quantity) for gone in answer.displaced] == [("a", 3)]
+    assert shop.counters() == (1, 1, 0, 0)
+
+
+def test_what_was_booked_at_the_very_instant_of_a_count_was_counted(shop: Shop) -> None:
+    shop.apply(receive("r", ("MUG", "TPE", 10)))
+    first = shop.clock.now()
+    shop.clock.advance(HOUR)
+    shop.apply(sell("s", ("MUG", "TPE", 4)))
+    second = shop.clock.now()
+    shop.clock.advance(HOUR)
+    earlier, later = shop.apply(count("c1", ("MUG", "TPE", 10), at=first), count("c2", ("MUG", "TPE", 6), at=second))
+    assert (corrections(earlier), corrections(later)) == ([], [])
+    assert shop.counters() == (6, 0, 0, 0)
+
+
 def test_a_count_older_than_the_last_is_refused_whole(shop: Shop) -> None:
     shop.apply(receive("r", ("MUG", "TPE", 6), ("BOWL", "TPE", 6)))
     first = shop.clock.now()
