@@ -196,9 +196,11 @@ def _data_folder() -> Path:
 def _read_products(path: Path) -> Products:
     from pyarrow import parquet
 
-    table = parquet.read_table(
-        path, columns=["product_id", "department", "product_category", "product_type", "package_size"]
-    ).sort_by("product_id")
+    table = (
+        parquet.ParquetFile(path)
+        .read(columns=["product_id", "department", "product_category", "product_type", "package_size"])
+        .sort_by("product_id")
+    )
     texts: dict[str, list[str | None]] = {name: table[name].to_pylist() for name in table.column_names[1:]}
     not_goods = [
         department in NOT_GOODS_DEPARTMENTS or "COUPON" in (category or "") or "GASOLINE" in (kind or "")
@@ -206,24 +208,24 @@ def _read_products(path: Path) -> Products:
             texts["department"], texts["product_category"], texts["product_type"], strict=True
         )
     ]
-    ids = table["product_id"].to_numpy()
+    ids = _array(table["product_id"])
     return Products(ids, texts["product_type"], texts["package_size"], np.array(not_goods, np.bool_))
 
 
 def _read_lines(path: Path) -> Lines:
     from pyarrow import parquet
 
-    table = parquet.read_table(path)
+    table = parquet.ParquetFile(path).read()
 
     def whole(name: str) -> Ints:
-        return np.asarray(table[name].to_numpy(), np.int64)
+        return np.asarray(_array(table[name]), np.int64)
 
     def cents(name: str) -> Ints:
         # The source keeps dollars as binary floats with noise below 1e-11; a cent is exact after rounding.
-        amounts: npt.NDArray[Any] = np.rint(table[name].to_numpy() * 100)
+        amounts: npt.NDArray[Any] = np.rint(_array(table[name]) * 100)
         return amounts.astype(np.int64)
 
-    instants = table["transaction_timestamp"].to_numpy().astype("datetime64[s]").astype(np.int64)
+    instants = _array(table["transaction_timestamp"].cast("timestamp[s]", safe=False).cast("int64"))
     return Lines(
         basket=whole("basket_id"),
         household=whole("household_id"),
@@ -235,3 +237,9 @@ def _read_lines(path: Path) -> Lines:
         retail_discount_minor=cents("retail_disc") + cents("coupon_match_disc"),
         coupon_minor=cents("coupon_disc"),
     )
+
+
+def _array(column: Any) -> npt.NDArray[Any]:
+    """A column of an Arrow table; its own `to_numpy`, and its data sets, would import pandas, which takes long."""
+    array: npt.NDArray[Any] = np.from_dlpack(column.combine_chunks())
+    return array

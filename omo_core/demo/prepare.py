@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from pydantic_core import to_json
 
 from omo_core.demo.baskets import PERIODS, CleanBaskets, Lines, Period, read_clean_baskets
 from omo_core.demo.demand import ONLINE_SHARE, Basket, Demand
@@ -82,7 +83,7 @@ def prepare(
     demand = Demand(scene.homes, [(row.sku, row.node) for row in scene.stock], seed)
     tally = _Tally()
     documents = _documents(tally.watch(demand.baskets(scene.flow)), orders, tell)
-    with paths["orders.jsonl"].open("w", encoding="utf-8", newline="\n") as out:
+    with paths["orders.jsonl"].open("wb") as out:
         out.writelines(documents)
     counts = {"seed": seed, "period": _days(PERIODS[period])} | scene.counts() | tally.counts()
     counts["attribution"] = list(ATTRIBUTION)
@@ -179,10 +180,10 @@ class _Tally:
         }
 
 
-def _documents(baskets: Iterable[Basket], total: int, tell: Progress) -> Iterator[str]:
+def _documents(baskets: Iterable[Basket], total: int, tell: Progress) -> Iterator[bytes]:
     for number, basket in enumerate(baskets, start=1):
         if basket.sale is not None:
-            yield json.dumps(envelope(basket.sale), ensure_ascii=False, separators=(",", ":")) + "\n"
+            yield to_json(envelope(basket.sale)) + b"\n"
         if number % 500 == 0 or number == total:
             tell("writing orders", number, total)
 

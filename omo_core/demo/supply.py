@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +30,7 @@ _WEIGHT: Final = re.compile(r"(\d{1,4}(?:\.\d{1,2})?) (OZ|LB)")
 _MILLIGRAMS: Final = {"OZ": 28_349.523125, "LB": 453_592.37}
 
 
-@dataclass(frozen=True)
-class StockRow:
+class StockRow(NamedTuple):
     """Units of an item at a node at the start."""
 
     sku: str
@@ -142,5 +140,5 @@ def write_stock(rows: Iterable[StockRow], path: Path) -> None:
     """Write the stock list with the header sku,node,quantity."""
     with path.open("w", encoding="utf-8", newline="") as out:
         lines = csv.writer(out, lineterminator="\n")
-        lines.writerow(("sku", "node", "quantity"))
-        lines.writerows((row.sku, row.node, row.quantity) for row in rows)
+        lines.writerow(StockRow._fields)
+        lines.writerows(rows)

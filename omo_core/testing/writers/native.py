@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
+
+from pydantic_core import to_json
 
 from omo_core.channels.native import EVENT_HEADER, SIGNATURE_HEADER, SIGNATURE_PREFIX
 from omo_core.channels.port import Cancellation, TillSale
@@ -160,7 +161,7 @@ def _time(instant: datetime) -> str:
 
 
 def _signed(document: dict[str, Any], secret: str, event_id: str | None) -> Signed:
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    body = to_json(document)
     headers = {"Content-Type": "application/json", SIGNATURE_HEADER: SIGNATURE_PREFIX + sign_hex(secret, body)}
     if event_id is not None:
         headers[EVENT_HEADER] = event_id

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
+
+from pydantic_core import to_json
 
 from omo_core.channels.cursor import microseconds
 from omo_core.channels.shopify_delivery import DELIVER_BY_ATTRIBUTE, METHOD_ATTRIBUTE, PICKUP_ATTRIBUTE
@@ -58,7 +59,7 @@ def write_shopify_order(
     without amounts, several deliveries, gifts, masked addresses, roundings, a gross that is not quantity × price, a
     version that is not the update time.
     """
-    body = json.dumps(shopify_order_document(order), ensure_ascii=False, separators=(",", ":")).encode()
+    body = to_json(shopify_order_document(order))
     headers = {
         "Content-Type": "application/json",
         "X-Shopify-Topic": topic,
