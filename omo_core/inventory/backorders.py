@@ -44,6 +44,8 @@ _COLUMNS: Final = (
     "operation_id",
 )
 
+_AHEAD: Final = frozenset({ConvertBackorders, PlaceBackorders, ReleaseBackorders, SetBackorderCap})
+
 
 @dataclass(slots=True)
 class CapRow:
@@ -141,10 +143,10 @@ class Backorders:
     @classmethod
     def load(cls, tx: Transaction, work: WorkingSet, commands: Sequence[Any]) -> Self:  # noqa: ARG003
         """Lock the caps in key order; then read the backorders that may change."""
-        named, ids, converting = _asked(commands)
         backorders = cls()
-        if not (named or ids or converting):
+        if _AHEAD.isdisjoint(map(type, commands)):
             return backorders
+        named, ids, converting = _asked(commands)
         # A backorder never moves, so its cap may be looked up without a lock.
         keys = [(one,) for one in sorted(ids)]
         released = {(sku, node) for sku, node in tx.select(tables.backorder, _CAP_KEY, ("backorder",), keys)}

@@ -25,6 +25,8 @@ _SLOT_COLUMNS: Final = (*_SLOT_KEY, "capacity", "used", "version")
 _CLAIM_KEY: Final = ("owner", "node", "slot_at_us")
 _CLAIM_COLUMNS: Final = (*_CLAIM_KEY, "held", "done", "released")
 
+_OF_CLAIMS: Final = frozenset({FinishSlots, ReleaseSlots})
+
 
 @dataclass(slots=True)
 class Slot:
@@ -88,16 +90,19 @@ class Capacity:
         owners: set[str] = set()
         settings: list[SlotKey] = []
         for command in commands:
-            if isinstance(command, PlaceHolds | ReplaceHolds):
-                requests.extend(command.slots)
-            if isinstance(command, ReplaceHolds) and command.release_slots:
-                owners.update(ref.owner for ref in command.release_slots)
-            elif isinstance(command, ReleaseSlots | FinishSlots):
+            kind = type(command)
+            if kind is PlaceHolds or kind is ReplaceHolds:
+                requests += command.slots
+                if kind is ReplaceHolds:
+                    owners.update(ref.owner for ref in command.release_slots)
+            elif kind in _OF_CLAIMS:
                 owners.update(ref.owner for ref in command.claims)
-            elif isinstance(command, SetCapacity):
+            elif kind is SetCapacity:
                 settings.extend((slot.node, to_us(slot.slot_at)) for slot in command.slots)
+        if not (requests or owners or settings):
+            return cls()
         claims = {(one.owner, *slot_key(one)) for one in requests}
-        capacity = cls._locked(tx, owners, claims, settings) if requests or owners or settings else cls()
+        capacity = cls._locked(tx, owners, claims, settings)
         missing = {node for node, _ in (*settings, *map(slot_key, requests))} - {node for node, _ in capacity.slots}
         if missing:
             capacity.nodes = known_nodes(tx, sorted(missing))

@@ -26,6 +26,8 @@ _FREE_COLUMNS: Final = ("sku", "node", "condition", "on_hand", "reserved", "safe
 _NEVER_RELEASE: Final = frozenset({ConfirmHolds, ExtendHolds, IssueHolds})
 """Commands after which holds count as before: batches of them need no quota."""
 
+_OF_ONE_SKU: Final = frozenset({ConvertBackorders, DropQuota, SetQuota})
+
 
 @dataclass(slots=True)
 class QuotaRow:
@@ -96,19 +98,18 @@ class Quotas:
         """Lock all quotas of the items concerned in key order: one look-up, and a second where something is fenced."""
         skus: set[str] = set()
         set_here: set[str] = set()
-        steady = True
         for command in commands:
-            if isinstance(command, PlaceHolds):
-                skus.update(line.sku for line in command.lines)
-            elif isinstance(command, ReplaceHolds):
+            kind = type(command)
+            if kind is PlaceHolds:
+                for line in command.lines:
+                    skus.add(line.sku)
+            elif kind is ReplaceHolds:
                 skus.update(line.sku for line in command.place)
-            elif isinstance(command, SetQuota | DropQuota | ConvertBackorders):
+            elif kind in _OF_ONE_SKU:
                 skus.add(command.sku)
-                if isinstance(command, SetQuota):
+                if kind is SetQuota:
                     set_here.add(command.sku)
-            if type(command) not in _NEVER_RELEASE:
-                steady = False
-        if not steady:
+        if not _NEVER_RELEASE.issuperset(map(type, commands)):
             skus.update(hold.sku for hold in work.holds.values() if hold.quota is not None)
         quotas = cls.of_skus(tx, work, skus)
         if set_here:

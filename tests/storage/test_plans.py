@@ -38,6 +38,14 @@ LOOK_UPS = [
     (tables.fulfilment, ("fulfilment",)),
     (tables.fulfilment, ("order_id",)),
     (tables.fulfilment_line, ("fulfilment",)),
+    (tables.quota, ("sku",)),
+    (tables.capacity_slot, ("node", "slot_at_us")),
+    (tables.slot_claim, ("owner",)),
+    (tables.slot_claim, ("owner", "node", "slot_at_us")),
+    (tables.backorder_cap, ("sku",)),
+    (tables.backorder_cap, ("sku", "node")),
+    (tables.backorder, ("backorder",)),
+    (tables.backorder, ("owner",)),
 ]
 
 
