@@ -102,6 +102,18 @@ class ModelHold:
         )
 
 
+@dataclass(slots=True)
+class ModelTransfer:
+    """Goods that left for a node: of each item how many were shipped, received, lost, and how many came extra."""
+
+    to_node: str
+    lines: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def line(self, sku: str) -> dict[str, int]:
+        """The line of an item, perhaps a new one."""
+        return self.lines.setdefault(sku, dict.fromkeys(("shipped", "received", "lost", "extra"), 0))
+
+
 @dataclass
 class PoolModel:
     """A pool that knows `skus` and `nodes`; every operation that was committed is applied to it, in that order."""
@@ -116,6 +128,9 @@ class PoolModel:
     """The open holds of each row."""
     readings: dict[Cell, dict[str, tuple[int, int]]] = field(default_factory=dict)
     """By row and source, '' being people who count: the sequence and the instant of the last number that was taken."""
+    transfers: dict[str, ModelTransfer] = field(default_factory=dict)
+    announced: dict[tuple[str, str, str], dict[str, int]] = field(default_factory=dict)
+    """What suppliers announced, by reference, node and item."""
     sweeps: int = 0
     """Sweeps that ended something: the pool records those."""
     now_us: int = 0
@@ -227,6 +242,21 @@ class PoolModel:
             else:
                 found.append(hold)
         return found, tuple(refusals)
+
+    def missing(self, wanted: Mapping[Cell, int], freed: Mapping[Cell, int] | None = None) -> tuple[Refusal, ...]:
+        """A refusal for each row that has fewer units free, also after some were freed, than are wanted."""
+        refusals = []
+        for cell, units in wanted.items():
+            free = self.row(cell).free + (freed or {}).get(cell, 0)
+            if free < units:
+                numbers = {"wanted": units, "available": max(0, free)}
+                refusals.append(Refusal.of("insufficient_stock", sku=cell[0], node=cell[1], **numbers))
+        return tuple(refusals)
+
+    def announcement(self, reference: str, node: str, sku: str) -> dict[str, int]:
+        """A line of an announcement, perhaps of one that nobody made yet."""
+        blank = {"cancelled": 0, "due_at_us": 0, "expected": 0, "received": 0}
+        return self.announced.setdefault((reference, node, sku), blank)
 
     @staticmethod
     def exceeding(holds: Iterable[ModelHold], wanted: Mapping[str, int]) -> tuple[Refusal, ...]:

@@ -20,8 +20,8 @@ from omo_core.model.stock import (
     ReplaceHolds,
     SetSafety,
 )
-from omo_core.testing import pool_model_goods, pool_model_life
-from omo_core.testing.pool_model import Cell, Fields, ModelHold, PoolModel, written
+from omo_core.testing import pool_model_goods, pool_model_life, pool_model_transfers
+from omo_core.testing.pool_model import Cell, Fields, PoolModel, written
 from omo_core.testing.pool_model_losses import Losses
 
 
@@ -41,6 +41,8 @@ def receive(model: PoolModel, command: Receive) -> Fields:
         return {"refusals": refusals}
     for cell, units in wanted.items():
         model.change(cell, on_hand=units)
+        if command.inbound is not None:
+            model.announcement(command.inbound, cell[1], cell[0])["received"] += units
     return {}
 
 
@@ -79,23 +81,16 @@ def _exchange(
 ) -> Fields:
     old, refusals = model.open_holds(release)
     wanted = summed(place)
-    refusals = refusals or model.unknown(wanted) or _missing(model, wanted, old)
+    freed: dict[Cell, int] = {}
+    for hold in old:
+        freed[hold.cell] = freed.get(hold.cell, 0) + hold.pending
+    refusals = refusals or model.unknown(wanted) or model.missing(wanted, freed)
     if refusals:
         return {"refusals": refusals}
     for hold in old:
         model.give_back(hold, hold.pending, HoldState.RELEASED)
     placed = [model.place(line, command.expires_at, command.dies_at) for line in place]
     return {"holds": tuple(hold.value() for hold in [*placed, *old])}
-
-
-def _missing(model: PoolModel, wanted: Mapping[Cell, int], old: Iterable[ModelHold]) -> tuple[Refusal, ...]:
-    refusals = []
-    for cell, units in wanted.items():
-        free = model.row(cell).free + sum(hold.pending for hold in old if hold.cell == cell)
-        if free < units:
-            numbers = {"wanted": units, "available": max(0, free)}
-            refusals.append(Refusal.of("insufficient_stock", sku=cell[0], node=cell[1], **numbers))
-    return tuple(refusals)
 
 
 def confirm_holds(model: PoolModel, command: ConfirmHolds) -> Fields:
@@ -148,4 +143,5 @@ VERBS: Final[Mapping[type, Callable[[PoolModel, Any], Fields]]] = {
     IssueHolds: issue_holds,
     **pool_model_life.VERBS,
     **pool_model_goods.VERBS,
+    **pool_model_transfers.VERBS,
 }

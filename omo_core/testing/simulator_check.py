@@ -24,6 +24,13 @@ _LEDGER: Final = """
 SELECT sku, node, condition, operation_id, on_hand_after, reserved_after, safety_after, shortage_after FROM omo_posting
 WHERE pool_id = ? AND place = 'stock' ORDER BY sku, node, condition, row_version
 """
+_TRANSFERS: Final = """
+SELECT transfer, sku, node, shipped, received, lost, extra FROM omo_transfer_line WHERE pool_id = ?
+"""
+_INBOUND: Final = """
+SELECT reference, node, sku, CASE state WHEN 'cancelled' THEN 1 ELSE 0 END, coalesce(due_at_us, 0), expected, received
+FROM omo_inbound WHERE pool_id = ?
+"""
 _OPEN_TASKS: Final = """
 SELECT sku, node, condition, opened_at_us FROM omo_count_task WHERE pool_id = ? AND state = 'open' ORDER BY opened_at_us
 """
@@ -43,6 +50,9 @@ def differences(tx: Transaction, model: PoolModel) -> Iterator[str]:
     for *cell, opened_us in _all(tx, _OPEN_TASKS):
         tasks[cell[0], cell[1], cell[2]].append(opened_us)
     yield from _of("open count tasks", tasks, {cell: row.tasks for cell, row in model.rows.items() if row.tasks})
+    yield from _of("transfers", {tuple(row[:2]): tuple(row[2:]) for row in _all(tx, _TRANSFERS)}, _transfers(model))
+    announced = {name: tuple(line.values()) for name, line in model.announced.items()}
+    yield from _of("announcements", {tuple(row[:3]): tuple(row[3:]) for row in _all(tx, _INBOUND)}, announced)
     yield from _consequences(tx)
 
 
@@ -69,6 +79,14 @@ def _holds(model: PoolModel) -> dict[str, tuple[Any, ...]]:
             hold.line,
         )
         for hold in model.holds.values()
+    }
+
+
+def _transfers(model: PoolModel) -> dict[tuple[str, str], tuple[Any, ...]]:
+    return {
+        (name, sku): (transfer.to_node, *line.values())
+        for name, transfer in model.transfers.items()
+        for sku, line in transfer.lines.items()
     }
 
 

@@ -20,12 +20,14 @@ from omo_core.model.stock import (
 )
 from omo_core.model.stock_commands import StockCommand
 from omo_core.testing.simulator_commands_goods import GOODS
+from omo_core.testing.simulator_commands_transfers import TRANSFERS
 from omo_core.testing.simulator_desk import Desk
 
 
 def receive(desk: Desk, scope: str, key: str) -> Receive:
     """A delivery, sometimes a big one."""
-    return Receive(scope=scope, key=key, lines=desk.goods(40 if desk.dice.random() < 0.2 else 8))
+    inbound = desk.named("asn") if desk.dice.random() < 0.15 else None
+    return Receive(scope=scope, key=key, lines=desk.goods(40 if desk.dice.random() < 0.2 else 8), inbound=inbound)
 
 
 def counter_sale(desk: Desk, scope: str, key: str) -> CounterSale:
@@ -94,6 +96,7 @@ MAKERS: Final[Mapping[Maker, int]] = {
     extend_holds: 4,
     release_units: 3,
     **GOODS,
+    **TRANSFERS,
 }
 """(desk, scope, key) → command, and its weight among the others; another verb is one more line."""
 

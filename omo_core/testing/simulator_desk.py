@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -34,6 +34,14 @@ class Desk:
     holds: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     issued: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     """(hold, item) of what left lately."""
+    names: Counter[str] = field(default_factory=Counter)
+
+    def named(self, kind: str, *, new: bool = False) -> str:
+        """The caller's own name of a transfer or an announcement: a new one, or one used lately, or rarely none at all."""
+        if new:
+            self.names[kind] += 1
+        back = 0 if new else self.dice.randint(0, 6)
+        return f"{kind}-{max(0, self.names[kind] - back)}"
 
     def heard(self, answer: StockAnswer) -> None:
         """Remember the holds that an answer names."""
@@ -58,7 +66,7 @@ class Desk:
 
     def hold(self) -> str:
         """A hold, which may have ended meanwhile; rarely one that never was."""
-        if not self.holds or self.dice.random() < 0.02:
+        if not self.holds or self.dice.random() < 0.01:
             return "no-such-hold"
         newest = self.dice.choices((5, 20, _REMEMBERED), (50, 35, 15))[0]
         return self.holds[-self.dice.randint(1, min(newest, len(self.holds)))]

@@ -152,10 +152,12 @@ class FaultPlan:
     struck: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Faults that struck, by statement and name."""
     statements: int = 0
-    """Statements that a fault could have struck."""
+    """Statements that a fault could have struck, while the plan was armed."""
 
     def draw(self, point: str, sql: str) -> Kind | None:
         """The fault that strikes here, if any."""
+        if not self.rate:
+            return None
         self.statements += 1
         if self.dice.random() >= self.rate:
             return None

@@ -31,7 +31,7 @@ from omo_core.testing.simulator_wire import Wire
 POOL: Final = "simulated"
 SWEEP_LIMIT: Final = 7
 LARGEST_BATCH: Final = 50
-FAULT_RATE: Final = 0.07
+FAULT_RATE: Final = 0.1
 """Chance of a fault at a statement, in most transactions of a run of middle temper."""
 TEMPERS: Final = (0.3, 0.7, 1.0, 1.4, 2.0)
 _TOO_LONG_ROUNDS: Final = 1_000
@@ -111,7 +111,7 @@ class Simulation:
         self.clients = Clients(random.Random(f"{seed}/clients"), self.network, self.desk)
         self.wire = Wire(self.plan, self.path, self._committed, self._heard)
         self.flight: Flight | None = None
-        self.storm = 0.0
+        self.storm, self.serving = 0.0, False
         self.database = self._start()
         self.database.run(POOL, lambda tx: save_network(tx, NETWORK))
 
@@ -150,7 +150,7 @@ class Simulation:
 
     def _batch_size(self) -> int:
         """Mostly small, sometimes single, sometimes as large as they come."""
-        return self.dice.choice((1, 2, 3, 8, 16, 24, 32, 40, LARGEST_BATCH, LARGEST_BATCH))
+        return self.dice.choice((1, 1, 2, 3, 5, 8, 12, 16, 24, 32, LARGEST_BATCH))
 
     def _pass_time(self) -> None:
         jump_s = self.dice.choices((0, 0.000_001, 0.02, 1, 60, 3_600, 86_400), (10, 10, 40, 30, 8, 1.5, 0.5))[0]
@@ -209,13 +209,13 @@ class Simulation:
 
     def _arm(self) -> None:
         """From here on faults may strike: mostly few, sometimes so many that little gets through."""
-        self.plan.rate = self.storm
+        self.plan.rate, self.serving = self.storm, True
 
     def _under_fire(self, serve: Callable[[], list[Outcome]]) -> list[Outcome]:
         """Let the service do something while faults strike; what it raises is an outage, its death, or a defect."""
         self.storm, fired = self.rate * self.dice.choices((0, 1, 8), (30, 66, 4))[0], self.plan.total
         outcomes = serve()
-        self.plan.rate, self.flight = 0.0, None
+        self.plan.rate, self.flight, self.serving = 0.0, None, False
         errors = [outcome for outcome in outcomes if not isinstance(outcome, StockAnswer | DuplicateKeyMismatch)]
         self.counts["failed_calls"] += bool(errors)
         for error in errors[:1]:
@@ -247,7 +247,8 @@ class Simulation:
                 return
 
     def _heard(self, sql: str, fault: str) -> None:
-        self.trace.note("sql", sql.split("WHERE", maxsplit=1)[0], fault)
+        if self.serving:  # what audits and restarts say in between depends on nothing that a run is about
+            self.trace.note("sql", sql.split("WHERE", maxsplit=1)[0], fault)
 
     def _restart(self, why: str) -> None:
         """The process is gone with all it knew; another one opens the database."""
