@@ -91,6 +91,8 @@ def _load_promises(tx: Transaction, work: WorkingSet, commands: Sequence[StockCo
 
     The estimate counts everything the batch may take from a row and nothing that it may bring.
     """
+    if not any(verb_of(command).displaces for command in commands):
+        return
     displacing: set[Cell] = set()
     taken: dict[Cell, int] = {}
     for command in commands:

@@ -73,7 +73,7 @@ def summed(lines: Iterable[Demand | HoldRequest]) -> dict[Cell, int]:
     sums: dict[Cell, int] = {}
     for line in lines:
         cell = (line.sku, line.node, SELLABLE)
-        sums[cell] = sums.get(cell, 0) + line.quantity
+        sums[cell] = sums[cell] + line.quantity if cell in sums else line.quantity
     return sums
 
 

@@ -26,15 +26,14 @@ from omo_core.storage.clock import to_us
 
 
 def _place(work: WorkingSet, operation_id: str, command: PlaceHolds) -> Outcome:
-    refusals = _refusals_of_places(work, command.lines, {}) or work.annex(Quotas).refusals(
-        work, command.lines, command.channel
-    )
+    sums = summed(command.lines)
+    refusals = _refusals_of_places(work, sums, {}) or work.annex(Quotas).refusals(work, command.lines, command.channel)
     if command.slots:
         refusals = refusals or refusals_of_slots(work, command.slots)
     if refusals:
         return Outcome(refusals)
     placed = _place_decided(work, operation_id, command, command.lines)
-    for cell, quantity in summed(command.lines).items():
+    for cell, quantity in sums.items():
         work.post(operation_id, cell, reserved=quantity)
     claims = change_claims(work, command.slots) if command.slots else ()
     return Outcome(holds=tuple(hold.value() for hold in placed), claims=claims)
@@ -43,14 +42,15 @@ def _place(work: WorkingSet, operation_id: str, command: PlaceHolds) -> Outcome:
 def _replace(work: WorkingSet, operation_id: str, command: ReplaceHolds) -> Outcome:
     old, refusals = open_holds(work, command.release)
     freed = _pending_by_cell(old)
-    refusals = refusals or _refusals_of_places(work, command.place, freed)
+    sums = summed(command.place)
+    refusals = refusals or _refusals_of_places(work, sums, freed)
     refusals = refusals or work.annex(Quotas).refusals(work, command.place, command.channel, old)
     if command.slots or command.release_slots:
         refusals = refusals or refusals_of_slots(work, command.slots, command.release_slots)
     if refusals:
         return Outcome(refusals)
     changes = {cell: -units for cell, units in freed.items()}
-    for cell, quantity in summed(command.place).items():
+    for cell, quantity in sums.items():
         changes[cell] = changes.get(cell, 0) + quantity
     for hold in old:
         hold.release(hold.pending, HoldState.RELEASED)
@@ -145,16 +145,15 @@ def _pending_by_cell(holds: Iterable[HeldUnits]) -> dict[Cell, int]:
     return sums
 
 
-def _refusals_of_places(
-    work: WorkingSet, lines: Iterable[HoldRequest], freed: Mapping[Cell, int]
-) -> tuple[Refusal, ...]:
-    sums = summed(lines)
+def _refusals_of_places(work: WorkingSet, sums: Mapping[Cell, int], freed: Mapping[Cell, int]) -> tuple[Refusal, ...]:
     if unknown := work.unknown(sums):
         return unknown
-    decisions = (
-        decide_hold(work.rows.get(cell) or Row(*cell), quantity, freed.get(cell, 0)) for cell, quantity in sums.items()
-    )
-    return tuple(refusal for refusal in decisions if refusal is not None)
+    refusals = []
+    for cell, quantity in sums.items():
+        refusal = decide_hold(work.rows.get(cell) or Row(*cell), quantity, freed.get(cell, 0))
+        if refusal is not None:
+            refusals.append(refusal)
+    return tuple(refusals)
 
 
 def _place_decided(
