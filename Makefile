@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 BENCH_ARGS ?=
+MINUTES ?= 60
 
 # Setting up ends with compiling the kernels, so that no run waits for it.
 # A stamp carries a checksum of what it was made from: after a change of branch the environment is made
@@ -13,7 +14,7 @@ DEV_STAMP := $(VENV)/.stamp-dev-$(shell cat requirements/dev.txt pyproject.toml 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test quick check bench lock clean
+.PHONY: help setup run test quick check bench soak lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -37,6 +38,9 @@ check: $(DEV_STAMP)  ## types, lint, format and import contracts
 
 bench: $(DEV_STAMP)  ## every benchmark at its smallest size; JSON in build/
 	$(BIN)/python -m benchmarks --every --smallest --out build $(BENCH_ARGS)
+
+soak: $(DEV_STAMP)  ## every reliability proof for longer, going on where it stopped: make soak MINUTES=60
+	$(BIN)/python -m tools.soak --minutes $(MINUTES)
 
 lock: $(DEV_STAMP)  ## resolve the dependencies again; newer versions with make lock ARGS=--upgrade
 	$(BIN)/python tools/lock.py $(ARGS)

@@ -23,6 +23,8 @@ MAY_READ_THE_WORLD: Mapping[str, str] = {
     "omo_core/storage/clock.py": "the clock that is injected by default",
     "omo_core/storage/ids.py": "the ids that are injected by default",
     "omo_core/storage/database.py::random.Random": "spaces retries, where the host gives no generator of its own",
+    "omo_core/testing/forked.py::time.monotonic": "waits for a process",
+    "omo_core/testing/orders.py::time.monotonic": "measures how long its clients really ran",
     "omo_core/testing/postgres.py": "waits for a process",
     "omo_core/testing/postgres_guard.py": "waits for a process",
     "omo_core/testing/::random.Random": "the type of generators that are made from a seed and handed on",

@@ -1,0 +1,182 @@
+"""A pool in the middle of its life, copied as often as a sweep needs it, and what can be compared of one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Table
+
+from omo_core.channels.registry import adapter
+from omo_core.hub import OrderHub
+from omo_core.model.goods import ChangeCondition, Expected, ExpectReceipt, Shipped, ShipTransfer
+from omo_core.model.promised import QuotaKind, SlotRequest
+from omo_core.model.promises import (
+    BackorderRequest,
+    PlaceBackorders,
+    SetBackorderCap,
+    SetCapacity,
+    SetQuota,
+    SlotCapacity,
+)
+from omo_core.model.stock import ConfirmHolds, Demand, Hold, HoldRequest, Issue, IssueHolds, PlaceHolds
+from omo_core.storage import tables
+from omo_core.storage.clock import ManualClock
+from omo_core.storage.database import Database
+from omo_core.testing.failing import FailingCalls
+from tests.orders.conftest import CLOSE, FAR, NEAR, NETWORK, NOON, order, stock
+
+SECRET = "a shared secret"
+ORIGINAL = "original"
+SLOT = NOON + timedelta(hours=1)
+TABLES = [table for table in tables.metadata.sorted_tables if "pool_id" in table.c]
+"""Every table of ours: each belongs to a pool."""
+
+_ID = re.compile(r"[0-9a-f]{64}|[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+State = dict[str, str]
+"""Rows by table, sorted, as text."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """Ids of what a world was prepared with."""
+
+    holds: dict[str, Hold]
+    """By owner: `free` (placed), `firm` (confirmed), `late` (past its time), `lasting` (with a slot), `gone` (issued)."""
+    offered: str
+    accepted: str
+    """Fulfilment orders."""
+    backorder: str
+
+
+@dataclass(frozen=True)
+class World:
+    """One pool to try a command on, and what it was prepared with."""
+
+    hub: OrderHub
+    made: Made
+
+    def hold(self, owner: str) -> str:
+        return self.made.holds[owner].hold
+
+    @property
+    def pool(self) -> str:
+        return self.hub.pool
+
+
+class Worlds:
+    """A database with one prepared pool; every call of its engine can be made to fail."""
+
+    def __init__(self, url: str) -> None:
+        self.clock = ManualClock(NOON)
+        self.database = Database.open(url, clock=self.clock)
+        self.database._pause = lambda _: None
+        self.calls = FailingCalls(self.database.engine)
+        mark = "%s" if self.database.engine.dialect.name == "postgresql" else "?"
+        # The outbox's transaction ids depend on everything that the server did before.
+        self._queries = {
+            table.name: f'SELECT {_columns(table, "transaction_id")} FROM "{table.name}" WHERE pool_id = {mark}'
+            for table in TABLES
+        }
+        self._copies = [
+            f'INSERT INTO "{table.name}" (pool_id, {_columns(table)}) '
+            f'SELECT {mark}, {_columns(table)} FROM "{table.name}" WHERE pool_id = {mark}'
+            for table in TABLES
+        ]
+        self._number = 0
+        with self._hub(ORIGINAL) as hub:
+            self._made = _prepare(hub, self.clock)
+        self.before = self.state(ORIGINAL)
+
+    @contextmanager
+    def world(self) -> Iterator[World]:
+        """A copy of the prepared pool, under a name of its own."""
+        self._number += 1
+        pool = f"pool-{self._number}"
+        with self.database.connection() as connection:
+            cursor = connection.connection.cursor()
+            for copy in self._copies:
+                cursor.execute(copy, (pool, ORIGINAL))
+        with self._hub(pool) as hub:
+            yield World(hub, self._made)
+
+    def state(self, pool: str, *, named: bool = True) -> State:
+        """Everything that the pool keeps; `named=False` without ids, which differ from try to try."""
+        found: State = {}
+        with self.database.connection(read_only=True) as connection:
+            cursor = connection.connection.cursor()
+            for table, query in self._queries.items():
+                cursor.execute(query, (pool,))
+                text = "\n".join(sorted(map(str, cursor.fetchall())))
+                found[table] = text if named else "\n".join(sorted(_ID.sub("id", text).splitlines()))
+        return found
+
+    @contextmanager
+    def _hub(self, pool: str) -> Iterator[OrderHub]:
+        native = adapter("native", {"channel": "shop", "secrets": [SECRET]})
+        hub = OrderHub(self.database, pool=pool, channels={"shop": native})
+        try:
+            yield hub
+        finally:
+            if hub.combiner is not None:
+                hub.combiner.close()
+
+
+def _columns(table: Table, *left_out: str) -> str:
+    return ", ".join(f'"{column.name}"' for column in table.columns if column.name not in ("pool_id", *left_out))
+
+
+def _prepare(hub: OrderHub, clock: ManualClock) -> Made:
+    """Goods, promises, movements, and orders: accepted, offered, waiting for a wave, and one that no node could serve."""
+    hub.network.load(NETWORK)
+    stock(hub, {("A", NEAR): 12, ("B", NEAR): 9, ("C", CLOSE): 9, ("C", FAR): 9})
+    _promise(hub)
+    _move(hub)
+    accepted = hub.orders.place(order("accepted", {"C": 1})).fulfilment_orders[0].fulfilment
+    hub.fulfilment.accept(accepted, key="accept")
+    offered = hub.orders.place(order("offered", {"C": 2})).fulfilment_orders[0].fulfilment
+    hub.orders.place(order("waiting", {"C": 1}), offer=False)
+    hub.orders.place(order("short", {"D": 1}))
+    stock(hub, {("D", FAR): 3}, key="late delivery")
+    clock.set(NOON + timedelta(minutes=5))
+    (backorder,) = hub.stock.apply(
+        PlaceBackorders(key="ahead", lines=(BackorderRequest(owner="patient", line="1", sku="B", quantity=2),))
+    ).backorders
+    holds = {hold.owner: hold for hold in hub.stock.holds_of(["free", "firm", "late", "lasting", "gone"])}
+    return Made(holds, offered, accepted, backorder.backorder)
+
+
+def _promise(hub: OrderHub) -> None:
+    """Holds of every kind, a channel's quota, a node's slot, and what may be promised ahead of stock."""
+    hub.stock.apply(SetQuota(key="quota", sku="A", channel="shop", quota_kind=QuotaKind.CAPPED, units=9))
+    hub.stock.apply(SetCapacity(key="slot", slots=(SlotCapacity(node=NEAR, slot_at=SLOT, capacity=4),)))
+    hub.stock.apply(SetBackorderCap(key="cap", sku="B", cap=9))
+    place(hub, "free", "A")
+    place(hub, "late", "A", expires_at=NOON + timedelta(minutes=1))
+    slot = SlotRequest(owner="lasting", node=NEAR, slot_at=SLOT, units=2)
+    place(hub, "lasting", "A", expires_at=NOON + timedelta(hours=1), channel="shop", slots=(slot,))
+    hub.stock.apply(ConfirmHolds(key="confirm", holds=(place(hub, "firm", "B"),)))
+    hub.stock.apply(IssueHolds(key="go", lines=(Issue(hold=place(hub, "gone", "B"), quantity=2),)))
+
+
+def _move(hub: OrderHub) -> None:
+    """Goods between two nodes, goods announced, goods unfit for sale."""
+    hub.stock.apply(
+        ShipTransfer(key="ship", transfer="T1", from_node=CLOSE, to_node=FAR, lines=(Shipped(sku="C", quantity=3),))
+    )
+    due = Expected(sku="D", quantity=5, due_at=NOON + timedelta(days=1))
+    hub.stock.apply(ExpectReceipt(key="announce", inbound="ASN", node=FAR, lines=(due,)))
+    shelf = (Demand(sku="B", node=NEAR, quantity=1),)
+    hub.stock.apply(ChangeCondition(key="damaged", lines=shelf, was="sellable", becomes="quarantine"))
+
+
+def place(hub: OrderHub, owner: str, sku: str, **more: Any) -> str:
+    """Hold two units for an owner; returns the hold."""
+    lines = (HoldRequest(owner=owner, line="1", sku=sku, node=NEAR, quantity=2),)
+    (hold,) = hub.stock.apply(PlaceHolds(key=f"hold {owner}", lines=lines, **more)).holds
+    return hold.hold
