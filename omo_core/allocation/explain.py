@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -21,8 +22,10 @@ from omo_core.model.refusals import Refusal
 from omo_core.model.values import format_minor
 
 if TYPE_CHECKING:
-    from omo_core.allocation.arrays import Ints
     from omo_core.allocation.plan import Plan
+
+_format = lru_cache(maxsize=4_096)(format_minor)
+"""Decimal texts of amounts; a policy has few prices."""
 
 SHOWN_RUNNER_UPS: Final = 3
 """Runner-ups with a price named for each order; as many nodes that a rule kept out follow."""
@@ -41,17 +44,25 @@ class _Group:
 
 @dataclass(frozen=True)
 class Words:
-    """Everything the sentences of a plan need, gathered once for all its orders."""
+    """Everything the sentences of a plan need, gathered once for all its orders.
+
+    What is looked at number by number is kept in lists: taking one number out of an array is slow.
+    """
 
     plan: Plan
     accounts: Accounts
     left: NDArray[np.int32]
     """int32[entries]: units each order found there when its turn came."""
-    instead_of: Ints
-    extra_minor: Ints
+    instead_of: list[int]
+    extra_minor: list[int]
     outsiders: Outsiders
     _skus: tuple[str, ...]
-    _entry_ends: Ints = field(repr=False)
+    _nodes: list[int] = field(repr=False)
+    _fixed_minor: list[int] = field(repr=False)
+    _candidate_ptr: list[int] = field(repr=False)
+    _line_ptr: list[int] = field(repr=False)
+    _entry_ends: list[int] = field(repr=False)
+    _used_ends: list[int] = field(repr=False)
 
     @classmethod
     def of(cls, plan: Plan) -> Words:
@@ -70,11 +81,16 @@ class Words:
             plan=plan,
             accounts=plan.accounts,
             left=left,
-            instead_of=instead_of,
-            extra_minor=extra,
+            instead_of=instead_of.tolist(),
+            extra_minor=extra.tolist(),
             outsiders=Outsiders(problem),
-            _skus=tuple(problem.stock.sku[i] for i in problem.columns.sku),
-            _entry_ends=np.searchsorted(plan.accounts.filled, block.entry_ptr),
+            _skus=tuple(problem.stock.sku[i] for i in problem.columns.sku.tolist()),
+            _nodes=block.node.tolist(),
+            _fixed_minor=block.fixed_minor.tolist(),
+            _candidate_ptr=block.candidate_ptr.tolist(),
+            _line_ptr=block.line_ptr.tolist(),
+            _entry_ends=np.searchsorted(plan.accounts.filled, block.entry_ptr).tolist(),
+            _used_ends=np.searchsorted(plan.accounts.used, block.candidate_ptr).tolist(),
         )
 
     def order_plan(self, order: int) -> OrderPlan:
@@ -82,8 +98,8 @@ class Words:
         runner_ups = tuple(self._runner_ups(order))
         accounts = self.accounts
         cost = {
-            name: int(amount)
-            for name, amount in zip(accounts.names, accounts.by_order[:, order], strict=True)
+            name: amount
+            for name, amount in zip(accounts.names, accounts.by_order[:, order].tolist(), strict=True)
             if amount
         }
         assignments, missing = self._assignments(order, runner_ups)
@@ -102,12 +118,9 @@ class Words:
         return self.plan.problem
 
     def _groups(self, order: int) -> Iterator[_Group]:
-        pointers, used = self.problem.block.candidate_ptr, self.accounts.used
-        low, high = np.searchsorted(used, pointers[order : order + 2])
-        for at in range(low, high):
-            candidate = int(used[at])
-            first, stop = self._entry_ends[candidate : candidate + 2]
-            yield _Group(candidate, range(first, stop), at)
+        low, high = self._used_ends[order : order + 2]
+        for at, candidate in enumerate(self.accounts.used[low:high].tolist(), start=low):
+            yield _Group(candidate, range(*self._entry_ends[candidate : candidate + 2]), at)
 
     def _assignments(
         self, order: int, runner_ups: tuple[RunnerUp, ...]
@@ -119,17 +132,17 @@ class Words:
         for group in self._groups(order):
             node, why = self._node(group.candidate), self._why(order, group, runner_ups)
             pieces: list[tuple[str, str, int, int]] = []
-            for at in group.entries:
-                entry = int(accounts.filled[at])
-                line = int(block.line[entry])
-                unit, units = int(block.unit_minor[entry]), int(self.plan.taken[entry])
+            entries = accounts.filled[group.entries.start : group.entries.stop]
+            columns = block.line[entries], block.unit_minor[entries], self.plan.taken[entries]
+            for line, unit, units in zip(*(column.tolist() for column in columns), strict=True):
+                left = units
                 for piece in open_units[line]:
-                    take = min(units, piece[1])
+                    take = min(left, piece[1])
                     if take:
                         pieces.append((piece[0], self._sku(order, line), take, take * unit))
                         piece[1] -= take
-                        units -= take
-            share, odd = divmod(int(block.fixed_minor[group.candidate]), len(pieces))
+                        left -= take
+            share, odd = divmod(self._fixed_minor[group.candidate], len(pieces))
             made += [
                 Assignment(name, sku, node, units, why, cost + share + (i < odd))
                 for i, (name, sku, units, cost) in enumerate(pieces)
@@ -145,7 +158,7 @@ class Words:
     def _demanded(self, order: int) -> list[list[list]]:  # type: ignore[type-arg]
         """For each row of the order its demand lines as [line, units still open, units wanted]."""
         block = self.problem.block
-        first, stop = int(block.line_ptr[order]), int(block.line_ptr[order + 1])
+        first, stop = self._line_ptr[order : order + 2]
         if not self.problem.demands:
             return [
                 [[str(row - first + 1), int(block.quantity[row]), int(block.quantity[row])]]
@@ -157,15 +170,14 @@ class Words:
         return list(by_sku.values())
 
     def _why(self, order: int, group: _Group, runner_ups: tuple[RunnerUp, ...]) -> str:
-        problem, accounts = self.problem, self.accounts
-        rows = int(problem.block.line_ptr[order + 1] - problem.block.line_ptr[order])
+        accounts = self.accounts
+        rows = self._line_ptr[order + 1] - self._line_ptr[order]
         served = len(group.entries)
         has = "the line" if rows == 1 else f"all {rows} lines" if served == rows else f"{served} of {rows} lines"
-        amounts = accounts.fixed[:, group.used] + accounts.units[:, group.entries].sum(axis=1)
+        units = accounts.units[:, group.entries.start : group.entries.stop].sum(axis=1)
+        amounts = (accounts.fixed[:, group.used] + units).tolist()
         terms = " + ".join(
-            f"{name} {self._money(int(amount))}"
-            for name, amount in zip(accounts.names, amounts, strict=False)
-            if amount
+            f"{name} {self._money(amount)}" for name, amount in zip(accounts.names, amounts, strict=False) if amount
         )
         node = self._node(group.candidate)
         rival = next((one for one in runner_ups if one.instead_of == node), None)
@@ -177,26 +189,24 @@ class Words:
         return f"{node} has {has}, {self._distance(group.candidate)}: {terms or 'free'}; {compared}"
 
     def _runner_ups(self, order: int) -> Iterator[RunnerUp]:
-        block = self.problem.block
-        first, stop = int(block.candidate_ptr[order]), int(block.candidate_ptr[order + 1])
-        able = [one for one in range(first, stop) if self.instead_of[one] >= 0]
-        for one in sorted(able, key=lambda one: (self.extra_minor[one], one))[:SHOWN_RUNNER_UPS]:
-            node, other, extra = self._node(one), self._node(self.instead_of[one]), int(self.extra_minor[one])
+        # Sorting keeps candidates of one price in their order.
+        candidates = range(*self._candidate_ptr[order : order + 2])
+        able = [one for one in candidates if self.instead_of[one] >= 0]
+        for one in sorted(able, key=self.extra_minor.__getitem__)[:SHOWN_RUNNER_UPS]:
+            node, other, extra = self._node(one), self._node(self.instead_of[one]), self.extra_minor[one]
             yield RunnerUp(node, other, extra, None, f"{node} instead of {other}: {self._dearer(extra)}")
-        unable = [one for one in range(first, stop) if self.instead_of[one] not in (IN_USE,) and one not in set(able)]
-        for one in sorted(unable, key=lambda one: (block.fixed_minor[one], one))[:SHOWN_RUNNER_UPS]:
+        unable = [one for one in candidates if self.instead_of[one] < 0 and self.instead_of[one] != IN_USE]
+        for one in sorted(unable, key=self._fixed_minor.__getitem__)[:SHOWN_RUNNER_UPS]:
             yield self._unable(order, one)
         for node, rule, sentence in self.outsiders.of_order(order, SHOWN_RUNNER_UPS):
             yield RunnerUp(node, None, None, rule, f"{node} {sentence}")
 
     def _unable(self, order: int, candidate: int) -> RunnerUp:
         block, node = self.problem.block, self._node(candidate)
-        first = int(block.line_ptr[order])
-        rows = int(block.line_ptr[order + 1]) - first
-        has = sum(
-            self.left[entry] >= block.quantity[first + block.line[entry]]
-            for entry in range(block.entry_ptr[candidate], block.entry_ptr[candidate + 1])
-        )
+        first, stop = self._line_ptr[order : order + 2]
+        rows = stop - first
+        entries = slice(*block.entry_ptr[candidate : candidate + 2])
+        has = np.count_nonzero(self.left[entries] >= block.quantity[first:stop][block.line[entries]])
         return RunnerUp(node, None, None, "units_short", f"{node} had too few units: {has} of {rows} lines whole")
 
     def _shortfalls(self, order: int, missing: dict[tuple[str, str], tuple[int, int]]) -> Iterator[LineShortfall]:
@@ -211,7 +221,7 @@ class Words:
         if kept_out is None:
             return "no_stock", ""
         block = self.problem.block
-        first = int(block.line_ptr[order])
+        first = self._line_ptr[order]
         position = next(i for i in range(len(self._skus) - first) if self._skus[first + i] == sku)
         entries = [
             entry
@@ -232,17 +242,17 @@ class Words:
         return "too_dear", ""
 
     def _sku(self, order: int, line: int) -> str:
-        return self._skus[int(self.problem.block.line_ptr[order]) + line]
+        return self._skus[self._line_ptr[order] + line]
 
     def _node(self, candidate: int) -> str:
-        return self.problem.index.nodes[int(self.problem.block.node[candidate])].node
+        return self.problem.index.nodes[self._nodes[candidate]].node
 
     def _distance(self, candidate: int) -> str:
         metres = int(self.problem.measured_m[candidate])
         return "distance unknown" if metres == NO_DISTANCE else f"{metres / 1000:.1f} km away"
 
     def _money(self, minor: int) -> str:
-        return format_minor(minor, self.plan.currency)
+        return _format(minor, self.plan.currency)
 
     def _dearer(self, extra_minor: int) -> str:
         if extra_minor == 0:

@@ -27,11 +27,14 @@ class Outsiders:
         """(node, rule, sentence) of the nearest nodes that hold something of the order but may not serve it."""
         problem = self._problem
         against, distance = self._row(order)
+        kept_out = (against >= 0) | (problem.capacity <= 0)
+        if not kept_out.any():
+            return []
         skus = problem.columns.sku[problem.columns.line_ptr[order] : problem.columns.line_ptr[order + 1]]
         holds = np.zeros(against.size, dtype=np.bool_)
         for sku in skus.tolist():
             holds[self._holders(sku)] = True
-        out = np.flatnonzero(holds & ((against >= 0) | (problem.capacity <= 0)))
+        out = np.flatnonzero(holds & kept_out)
         nearest = out[np.argsort(distance[out], kind="stable")][:most]
         return [(problem.index.nodes[node].node, *self._words(int(against[node]))) for node in nearest.tolist()]
 

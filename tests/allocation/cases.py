@@ -90,6 +90,7 @@ def random_case(
             methods=tuple(DeliveryMethod) if dice.random() < 0.8 else (DeliveryMethod.SHIP,),
             opening_hours=hours if dice.random() < 0.5 else (),
             priority=dice.choice([50, 100]),
+            owner="somebody",  # which a dealer's store must have, and the allocator does not look at
         )
         for i in range(nodes)
     )
