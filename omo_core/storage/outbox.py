@@ -15,6 +15,7 @@ from omo_core.storage.clock import from_us
 from omo_core.storage.transaction import Transaction
 
 _NAME: Final = "outbox"
+_compact: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 # `transaction_id` orders the outbox: the transaction's own number, but never less than the number its subject already has,
 # so that versions of one subject stay in order although their transactions may have begun in another one. SQLite's
@@ -66,7 +67,7 @@ def publish(tx: Transaction, facts: Sequence[tuple[str, str, Mapping[str, Any]]]
             "event_id": tx.new_id(),
             "type": kind,
             "subject": subject,
-            "data": json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")),
+            "data": _compact(data),
             "created_at_us": tx.now_us,
         }
         for kind, subject, data in facts

@@ -51,9 +51,18 @@ def update_sql(table: Table, keys: tuple[str, ...], changes: tuple[str, ...], po
 
 
 @cache
-def select_sql(table: Table, columns: tuple[str, ...], keys: tuple[str, ...], postgres: bool, lock: bool) -> str:
+def select_sql(
+    table: Table,
+    columns: tuple[str, ...],
+    keys: tuple[str, ...],
+    postgres: bool,
+    lock: bool,
+    *,
+    alike: tuple[str, ...] = (),
+) -> str:
     """SELECT by many keys in key order; PostgreSQL binds key arrays and the pool, SQLite one JSON text and the pool.
 
+    On SQLite the key columns `alike` have one value in all keys, which is not in the JSON but bound behind the pool.
     PostgreSQL plans LockRows above the sort, and key columns never change: so the rows are locked in key order.
     """
     chosen = ", ".join(f't."{name}"' for name in columns)
@@ -65,8 +74,11 @@ def select_sql(table: Table, columns: tuple[str, ...], keys: tuple[str, ...], po
         source = f'{wanted} JOIN "{table.name}" AS t ON t.pool_id = v.pool_id AND {match}'
         tail = " FOR UPDATE OF t" if lock else ""
         return f"SELECT {chosen} FROM {source} ORDER BY {order}{tail}"  # noqa: S608
-    parts = ["v.value"] if len(keys) == 1 else [f"json_extract(v.value, '$[{i}]')" for i in range(len(keys))]
-    match = " AND ".join(f't."{name}" = {part}' for name, part in zip(keys, parts, strict=True))
+    listed = [name for name in keys if name not in alike]
+    parts = dict.fromkeys(alike, "?") | {name: f"json_extract(v.value, '$[{i}]')" for i, name in enumerate(listed)}
+    if len(listed) == 1:
+        parts[listed[0]] = "v.value"
+    match = " AND ".join(f't."{name}" = {parts[name]}' for name in keys)
     # CROSS JOIN fixes the order of loops in SQLite: keys outside, index look-ups inside.
     source = f'json_each(?) AS v CROSS JOIN "{table.name}" AS t ON t.pool_id = ? AND {match}'
     return f"SELECT {chosen} FROM {source} ORDER BY {order}"  # noqa: S608

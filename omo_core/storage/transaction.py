@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
+from pydantic_core import PydanticSerializationError, to_json
 from sqlalchemy import Connection, Row, Table
 
 from omo_core.model.errors import InvalidInput
@@ -123,12 +123,14 @@ class Transaction:
             return []
         keys = tuple(keys)
         arrays = [checked(table, name, array) for name, array in zip(keys, zip(*wanted, strict=True), strict=True)]
-        sql = select_sql(table, tuple(columns), keys, self.postgres, lock)
         if self.postgres:
-            parameters: tuple[Any, ...] = (*map(array_text, arrays), self.pool)
-        else:
-            document = arrays[0] if len(keys) == 1 else list(zip(*arrays, strict=True))
-            parameters = (json.dumps(document, ensure_ascii=False), self.pool)
+            sql = select_sql(table, tuple(columns), keys, True, lock)
+            return list(self._execute(sql, (*map(array_text, arrays), self.pool)).all())
+        alike = [place for place, array in enumerate(arrays) if len(set(array)) == 1][: len(keys) - 1]
+        listed = [array for place, array in enumerate(arrays) if place not in alike]
+        document = listed[0] if len(listed) == 1 else list(zip(*listed, strict=True))
+        sql = select_sql(table, tuple(columns), keys, False, lock, alike=tuple(keys[place] for place in alike))
+        parameters = (_json(document), self.pool, *(arrays[place][0] for place in alike))
         return list(self._execute(sql, parameters).all())
 
     def fetch(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
@@ -164,6 +166,14 @@ class Transaction:
             return self.connection.exec_driver_sql(sql, parameters)
         except (UnicodeEncodeError, OverflowError) as error:
             raise InvalidInput(f"A value cannot be stored: {error}; correct it and send it again") from error
+
+
+def _json(values: Values) -> str:
+    """A list of keys as JSON text."""
+    try:
+        return to_json(values).decode()
+    except PydanticSerializationError as error:
+        raise InvalidInput(f"A value cannot be looked for: {error}; correct it and send it again") from error
 
 
 def _named(names: Names) -> Mapping[str, str]:
