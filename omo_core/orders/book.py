@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 from omo_core.model.errors import InvariantViolation
-from omo_core.model.fulfilment import FulfilmentLine, FulfilmentState, OrderState
+from omo_core.model.fulfilment import FulfilmentState, OrderState
 from omo_core.model.orders import Order
-from omo_core.orders.entries import FulfilmentEntry, LineEntry, OrderEntry
+from omo_core.orders.entries import FulfilmentEntry, LineEntry, OrderEntry, fulfilment_lines
 from omo_core.orders.states import check_order_change
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
 
-_ORDER_COLUMNS = (
+# Columns stand in the order of the entries' fields, so that a row as it is read fills an entry.
+_ORDER_COLUMNS: Final = (
     "order_id",
     "channel",
     "external_id",
@@ -23,10 +25,9 @@ _ORDER_COLUMNS = (
     "version",
     "attempt",
 )
-_LINE_COLUMNS = ("order_id", "line", "position", "sku", "ordered", "wanted", "issued", "short")
-_FULFILMENT_COLUMNS = (
+_LINE_COLUMNS: Final = ("order_id", "line", "position", "sku", "ordered", "wanted", "issued", "short")
+FULFILMENT_COLUMNS: Final = (
     "fulfilment",
-    "order_id",
     "node",
     "method",
     "state",
@@ -38,7 +39,10 @@ _FULFILMENT_COLUMNS = (
     "reject_code",
     "reject_reason",
     "tracking",
+    "order_id",
 )
+_order_values = attrgetter(*_ORDER_COLUMNS)
+_fulfilment_values = attrgetter(*FULFILMENT_COLUMNS[:-1])
 
 
 class OrderBook:
@@ -75,29 +79,24 @@ class OrderBook:
     def _take(self, rows: Sequence[Any]) -> None:
         fresh: dict[str, OrderEntry] = {}
         for row in rows:
-            values = {name: getattr(row, name) for name in _ORDER_COLUMNS}
-            state = OrderState(values.pop("state"))
-            fresh[row.order_id] = OrderEntry(
-                **values,
-                state=state,
-                stored_state=state,
-                stored_version=row.version,
-                cancelled=state is OrderState.CANCELLED,
-            )
+            entry = fresh[row[0]] = OrderEntry(*row)
+            entry.state = entry.stored_state = OrderState(entry.state)
+            entry.stored_version = entry.version
+            entry.cancelled = entry.state is OrderState.CANCELLED
         keys = [(order_id,) for order_id in sorted(fresh)]
-        for row in self.tx.select(tables.order_line, _LINE_COLUMNS, ("order_id",), keys):
-            values = {name: getattr(row, name) for name in _LINE_COLUMNS[1:]}
-            fresh[row.order_id].lines[row.line] = LineEntry(**values)
+        for order_id, line, *stored in self.tx.select(tables.order_line, _LINE_COLUMNS, ("order_id",), keys):
+            entry = fresh[order_id]
+            entry.lines[line] = LineEntry(line, *stored)
+            entry.stored_lines[line] = tuple(stored)
         self._take_fulfilments(fresh, keys)
         for entry in fresh.values():
             entry.lines = dict(sorted(entry.lines.items(), key=lambda item: item[1].position))
-            entry.stored_lines = {name: line.stored() for name, line in entry.lines.items()}
         self.entries.update(fresh)
 
     def _take_fulfilments(self, fresh: dict[str, OrderEntry], keys: list[tuple[str]]) -> None:
-        rows = self.tx.select(tables.fulfilment, _FULFILMENT_COLUMNS, ("order_id",), keys)
+        rows = self.tx.select(tables.fulfilment, FULFILMENT_COLUMNS, ("order_id",), keys)
         parents: dict[str, FulfilmentEntry] = {}
-        for row in sorted(rows, key=lambda one: (one.attempt, one.fulfilment)):
+        for row in sorted(rows, key=attrgetter("attempt", "fulfilment")):
             parents[row.fulfilment] = fresh[row.order_id].fulfilments[row.fulfilment] = fulfilment_entry(row)
         read_lines(self.tx, parents)
 
@@ -114,7 +113,6 @@ class OrderBook:
         for entry in touched:
             entry.touched = entry.kept = False
             entry.stored_version, entry.stored_state = entry.version, entry.state
-            entry.stored_lines = {name: line.stored() for name, line in entry.lines.items()}
             for fulfilment in entry.fulfilments.values():
                 fulfilment.changed, fulfilment.stored = False, True
 
@@ -127,64 +125,52 @@ class OrderBook:
             [{**self._row(entry), "document": _document(entry), "created_at_us": self.tx.now_us} for entry in fresh],
         )
         changes = ("source_version", "source_sha256", "state", "version", "attempt", "updated_at_us")
-        rows = [{name: self._row(entry)[name] for name in ("order_id", *changes)} for entry in moved]
+        rows = [self._row(entry) for entry in moved]
         if self.tx.update(tables.order, rows, keys=("order_id",), changes=changes) != len(moved):
             raise InvariantViolation("a locked order vanished before it was saved; run `omo audit`")
         rows = [{"order_id": entry.order_id, "document": _document(entry)} for entry in documents]
         self.tx.update(tables.order, rows, keys=("order_id",), changes=("document",))
 
     def _row(self, entry: OrderEntry) -> dict[str, object]:
-        columns = {name: getattr(entry, name) for name in _ORDER_COLUMNS}
-        return {**columns, "state": entry.state.value, "updated_at_us": self.tx.now_us}
+        return dict(zip(_ORDER_COLUMNS, _order_values(entry), strict=True)) | {"updated_at_us": self.tx.now_us}
 
     def _save_lines(self, touched: list[OrderEntry]) -> None:
-        fresh: list[dict[str, object]] = []
+        fresh: list[tuple[object, ...]] = []
         moved: list[dict[str, object]] = []
         for entry in touched:
-            for line in entry.lines.values():
-                stored = entry.stored_lines.get(line.line)
-                if stored == line.stored():
+            for name, line in entry.lines.items():
+                before, now = entry.stored_lines.get(name), line.stored()
+                if before == now:
                     continue
-                row = {"order_id": entry.order_id, **{name: getattr(line, name) for name in _LINE_COLUMNS[1:]}}
-                (moved if stored else fresh).append(row)
-        if fresh:
-            self.tx.insert(tables.order_line, fresh)
-        if moved:
-            changes = ("position", "sku", "ordered", "wanted", "issued", "short")
-            self.tx.update(tables.order_line, keys=("order_id", "line"), changes=changes, rows=moved)
+                row = (entry.order_id, name, *now)
+                if before:
+                    moved.append(dict(zip(_LINE_COLUMNS, row, strict=True)))
+                else:
+                    fresh.append(row)
+                entry.stored_lines[name] = now
+        self.tx.insert_tuples(tables.order_line, _LINE_COLUMNS, fresh)
+        self.tx.update(tables.order_line, moved, keys=_LINE_COLUMNS[:2], changes=_LINE_COLUMNS[2:])
 
     def _save_fulfilments(self, touched: list[OrderEntry]) -> None:
-        fresh: list[dict[str, object]] = []
+        fresh: list[tuple[object, ...]] = []
         moved: list[dict[str, object]] = []
-        lines: list[dict[str, object]] = []
+        lines: list[tuple[object, ...]] = []
         for entry in touched:
-            for fulfilment in entry.fulfilments.values():
-                if not fulfilment.changed:
+            for one in entry.fulfilments.values():
+                if not one.changed:
                     continue
-                row = {name: getattr(fulfilment, name) for name in _FULFILMENT_COLUMNS if name != "order_id"}
-                row |= {"order_id": entry.order_id, "state": fulfilment.state.value}
-                if fulfilment.stored:
-                    moved.append(row)
+                row = (*_fulfilment_values(one), entry.order_id)
+                if one.stored:
+                    moved.append(dict(zip(FULFILMENT_COLUMNS, row, strict=True)))
                     continue
                 fresh.append(row)
-                lines.extend(
-                    {
-                        "fulfilment": fulfilment.fulfilment,
-                        "hold": line.hold,
-                        "order_id": entry.order_id,
-                        "line": line.line,
-                        "sku": line.sku,
-                        "quantity": line.quantity,
-                    }
-                    for line in fulfilment.lines
-                )
-        if fresh:
-            self.tx.insert(tables.fulfilment, fresh)
-            self.tx.insert(tables.fulfilment_line, lines)
-        if moved:
-            changes = ("state", "version", "closed_at_us", "reject_code", "reject_reason", "tracking")
-            rows = [{name: row[name] for name in ("fulfilment", *changes)} for row in moved]
-            self.tx.update(tables.fulfilment, keys=("fulfilment",), changes=changes, rows=rows)
+                head = (one.fulfilment, entry.order_id)
+                lines.extend((*head, line.hold, line.line, line.sku, line.quantity) for line in one.lines)
+        self.tx.insert_tuples(tables.fulfilment, FULFILMENT_COLUMNS, fresh)
+        columns = ("fulfilment", "order_id", "hold", "line", "sku", "quantity")
+        self.tx.insert_tuples(tables.fulfilment_line, columns, lines)
+        changes = ("state", "version", "closed_at_us", "reject_code", "reject_reason", "tracking")
+        self.tx.update(tables.fulfilment, moved, keys=("fulfilment",), changes=changes)
 
     def _publish(self, touched: list[OrderEntry]) -> None:
         events: list[tuple[str, str, dict[str, Any]]] = []
@@ -195,26 +181,25 @@ class OrderBook:
                 "external_id": entry.external_id,
                 "version": entry.version,
             }
-            events.append((f"omo.order.{entry.state.value}.v1", f"order/{entry.order_id}", facts))
+            events.append((f"omo.order.{entry.state}.v1", f"order/{entry.order_id}", facts))
             changed = [one for one in entry.fulfilments.values() if one.changed]
             events.extend(_fulfilment_event(entry, one) for one in changed)
         self.tx.publish_many(events)
 
 
 def fulfilment_entry(row: Any) -> FulfilmentEntry:
-    """A stored fulfilment order, still without its lines."""
-    values = {name: getattr(row, name) for name in _FULFILMENT_COLUMNS if name not in ("order_id", "state")}
-    return FulfilmentEntry(**values, state=FulfilmentState(row.state), stored=True)
+    """A stored fulfilment order, still without its lines, of a row that begins with `FULFILMENT_COLUMNS`."""
+    entry = FulfilmentEntry(*row[: len(FULFILMENT_COLUMNS) - 1])
+    entry.state, entry.stored = FulfilmentState(entry.state), True
+    return entry
 
 
 def read_lines(tx: Transaction, parents: Mapping[str, FulfilmentEntry]) -> None:
     """Read the lines of stored fulfilment orders into them."""
     columns = ("fulfilment", "hold", "line", "sku", "quantity")
-    rows = tx.select(tables.fulfilment_line, columns, ("fulfilment",), [(one,) for one in sorted(parents)])
-    for row in sorted(rows, key=lambda one: one.hold):
-        parents[row.fulfilment].lines.append(
-            FulfilmentLine.model_construct(line=row.line, sku=row.sku, quantity=row.quantity, hold=row.hold)
-        )
+    rows = tx.select(tables.fulfilment_line, columns, ("fulfilment",), [(one,) for one in parents])
+    for row, line in zip(rows, fulfilment_lines(row[1:] for row in rows), strict=True):
+        parents[row[0]].lines.append(line)
 
 
 def read_documents(tx: Transaction, entries: Iterable[OrderEntry]) -> None:
@@ -230,7 +215,7 @@ def _document(entry: OrderEntry) -> str | None:
 
 def _fulfilment_event(entry: OrderEntry, fulfilment: FulfilmentEntry) -> tuple[str, str, dict[str, Any]]:
     return (
-        f"omo.fulfilment.{fulfilment.state.value}.v1",
+        f"omo.fulfilment.{fulfilment.state}.v1",
         f"fulfilment/{fulfilment.fulfilment}",
         {
             "fulfilment": fulfilment.fulfilment,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
+
+from pydantic import TypeAdapter
 
 from omo_core.model.fulfilment import (
     FulfilmentLine,
@@ -18,6 +21,15 @@ from omo_core.model.orders import Order
 from omo_core.model.refusals import Refusal
 from omo_core.orders.states import LIVE, check_fulfilment_change, derive_state
 from omo_core.storage.clock import from_us
+
+_LINES: Final = TypeAdapter(list[FulfilmentLine])
+
+
+def fulfilment_lines(rows: Iterable[tuple[str, str, str, int]]) -> list[FulfilmentLine]:
+    """Lines of (hold, line, sku, quantity), made in one call: one by one they take twice as long."""
+    return _LINES.validate_python(
+        [{"line": line, "sku": sku, "quantity": quantity, "hold": hold} for hold, line, sku, quantity in rows]
+    )
 
 
 @dataclass(slots=True)
@@ -74,8 +86,7 @@ class FulfilmentEntry:
 
     def value(self, order_id: str, channel: str, external_id: str) -> FulfilmentOrder:
         """It as a value of the model, with the names of its order."""
-        # What was stored was valid; checking it again would take longer than reading it.
-        return FulfilmentOrder.model_construct(
+        return FulfilmentOrder(
             fulfilment=self.fulfilment,
             order=order_id,
             channel=channel,

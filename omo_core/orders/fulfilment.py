@@ -17,7 +17,7 @@ from omo_core.model.fulfilment import (
     ShipFulfilment,
 )
 from omo_core.model.refusals import Refusal
-from omo_core.model.stock import ConfirmHolds, Issue, IssueHolds, ReleaseHolds
+from omo_core.model.stock import ConfirmHolds, IssueHolds, ReleaseHolds
 from omo_core.model.stock_commands import StockCommand
 from omo_core.orders.book import OrderBook
 from omo_core.orders.entries import FulfilmentEntry, OrderEntry
@@ -118,8 +118,8 @@ def _apply(turn: _Round, command: FulfilmentCommand) -> Refusal | None:
 def _issue(key: str, parent: OrderEntry, entry: FulfilmentEntry) -> IssueHolds:
     for line in entry.lines:
         parent.lines[line.line].issued += line.quantity
-    lines = tuple(Issue(hold=line.hold, quantity=line.quantity) for line in entry.lines)
-    return IssueHolds(key=key, scope=SCOPE, lines=lines, reference=parent.external_id)
+    lines = tuple({"hold": line.hold, "quantity": line.quantity} for line in entry.lines)
+    return IssueHolds.model_validate({"key": key, "scope": SCOPE, "lines": lines, "reference": parent.external_id})
 
 
 def _new_offers(entry: OrderEntry) -> list[FulfilmentEntry]:
@@ -133,19 +133,19 @@ def _answer(
     offers: Mapping[str, Sequence[FulfilmentEntry]],
 ) -> FulfilmentAnswer:
     parent = turn.parents.get(command.fulfilment)
-    answer = FulfilmentAnswer(
-        key=command.key, kind=command.kind, fulfilment=command.fulfilment, refusals=(refusal,) if refusal else ()
-    )
+    refusals = (refusal,) if refusal else ()
     if parent is None:
-        return answer
+        return FulfilmentAnswer(key=command.key, kind=command.kind, fulfilment=command.fulfilment, refusals=refusals)
     names = (parent.order_id, parent.channel, parent.external_id)
     rejected = isinstance(command, RejectOffer) and refusal is None
-    return answer.model_copy(
-        update={
-            "order": parent.order_id,
-            "order_state": parent.state,
-            "fulfilment_order": parent.fulfilments[command.fulfilment].value(*names),
-            "offers": tuple(one.value(*names) for one in offers[parent.order_id]) if rejected else (),
-            "shortfalls": parent.shortfalls() if rejected else (),
-        }
+    return FulfilmentAnswer(
+        key=command.key,
+        kind=command.kind,
+        fulfilment=command.fulfilment,
+        order=parent.order_id,
+        order_state=parent.state,
+        fulfilment_order=parent.fulfilments[command.fulfilment].value(*names),
+        offers=tuple(one.value(*names) for one in offers[parent.order_id]) if rejected else (),
+        shortfalls=parent.shortfalls() if rejected else (),
+        refusals=refusals,
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import select, text
 
 from omo_core.model.fulfilment import FulfilmentOrder, OrderState, PlacedOrder
-from omo_core.orders.book import OrderBook, fulfilment_entry, read_lines
+from omo_core.orders.book import FULFILMENT_COLUMNS, OrderBook, fulfilment_entry, read_lines
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
 
@@ -37,7 +37,7 @@ def open_fulfilments(
     """A page of live fulfilment orders (offered or accepted) by id, of one node or of all."""
     table, order = tables.fulfilment, tables.order
     query = (
-        select(table, order.c.channel, order.c.external_id)
+        select(*(table.c[name] for name in FULFILMENT_COLUMNS), order.c.channel, order.c.external_id)
         .join_from(table, order, (order.c.pool_id == table.c.pool_id) & (order.c.order_id == table.c.order_id))
         .where(
             table.c.pool_id == tx.pool,
