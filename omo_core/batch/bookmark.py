@@ -10,7 +10,7 @@ from typing import Any
 
 from omo_core.batch.files import RejectedRow
 from omo_core.hub import OrderHub
-from omo_core.storage.clock import from_us, to_us
+from omo_core.storage.clock import from_us
 from omo_core.storage.settings import get_setting, put_setting
 from omo_core.storage.transaction import Transaction
 
@@ -42,13 +42,14 @@ class Bookmark:
         """Where the last run stopped, None at the first, and the rows rejected up to there."""
         return self._hub.run(self._read, read_only=True)
 
-    def move(self, messages: int, now: datetime, in_hand: Iterable[str], rejected: Sequence[RejectedRow]) -> None:
-        """Everything before this message is done; `rejected` are the rows since the last move."""
-        place = Place(messages, to_us(now), tuple(sorted(in_hand)))
-        if rejected:
+    def move(self, messages: int, rejected: Sequence[RejectedRow], tx: Transaction, in_hand: Iterable[str]) -> None:
+        """Everything before this message is done by the end of `tx`; `rejected` are the rows since the last move."""
+        place = Place(messages, tx.now_us, tuple(sorted(in_hand)))
+        if rejected and messages not in self._rejected_at:  # a transaction that was repeated moved here before
             self._rejected_at.append(messages)
-        document = json.dumps(asdict(place) | {"rejected_at": self._rejected_at})
-        self._hub.run(lambda tx: self._write(tx, document, rejected, messages))
+        put_setting(tx, self._name, json.dumps(asdict(place) | {"rejected_at": self._rejected_at}))
+        if rejected:
+            put_setting(tx, f"{self._name}/rejected/{messages}", json.dumps([astuple(row) for row in rejected]))
 
     def _read(self, tx: Transaction) -> tuple[Place | None, list[RejectedRow]]:
         stored = _load(tx, self._name)
@@ -57,12 +58,6 @@ class Bookmark:
         self._rejected_at = stored.pop("rejected_at")
         rows = [RejectedRow(*row) for at in self._rejected_at for row in _load(tx, f"{self._name}/rejected/{at}")]
         return Place(stored["messages"], stored["now_us"], tuple(stored["in_hand"])), rows
-
-    def _write(self, tx: Transaction, document: str, rejected: Sequence[RejectedRow], messages: int) -> None:
-        put_setting(tx, self._name, document)
-        if rejected:
-            rows = json.dumps([astuple(row) for row in rejected])
-            put_setting(tx, f"{self._name}/rejected/{messages}", rows)
 
 
 def _load(tx: Transaction, name: str) -> Any:

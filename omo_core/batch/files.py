@@ -6,6 +6,7 @@ import csv
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
@@ -91,28 +92,28 @@ def read_stock(path: Path, columns: Mapping[str, str], rejected: list[RejectedRo
 
     Raises `InvalidInput` where the file cannot be read or lacks a column.
     """
-    for row in read_csv(path, "stock", STOCK_COLUMNS, columns):
-        sku, node, text = row["sku"], row["node"], row["quantity"]
-        if row.fault is not None:
-            rejected.append(RejectedRow(path.name, row.line, "unreadable_row", row.fault))
+    for line, cells, fault in read_csv(path, "stock", STOCK_COLUMNS, columns):
+        sku, node, text = cells["sku"], cells["node"], cells["quantity"]
+        if fault is not None:
+            rejected.append(RejectedRow(path.name, line, "unreadable_row", fault))
         elif not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS) or int(text) > MAX_QUANTITY:
             reason = f"quantity {text[:40]!r} is not a whole number of units from 0 to {MAX_QUANTITY}; correct it"
-            rejected.append(RejectedRow(path.name, row.line, "invalid_quantity", reason))
+            rejected.append(RejectedRow(path.name, line, "invalid_quantity", reason))
         elif not sku or not node:
-            rejected.append(RejectedRow(path.name, row.line, "missing_value", "sku and node must not be empty"))
+            rejected.append(RejectedRow(path.name, line, "missing_value", "sku and node must not be empty"))
         elif int(text):
-            yield StockRow(row.line, sku, node, int(text))
+            yield StockRow(line, sku, node, int(text))
 
 
-@dataclass(frozen=True, slots=True)
-class CsvRow:
+class CsvRow(NamedTuple):
     """One row of a CSV file by our names, where it ends, and what is wrong with its shape, if anything."""
 
     line: int
     cells: Mapping[str, str]
     fault: str | None = None
 
-    def __getitem__(self, name: str) -> str:
+    def text(self, name: str) -> str:
+        """The text of a column, '' where the file has none of that name."""
         return self.cells.get(name, "")
 
 
@@ -129,21 +130,20 @@ def read_csv(
             reader = csv.reader(lines, strict=True)
             header = [title.strip() for title in next(reader, [])]
             places = _places(path, header, names, columns_of(file, columns, header), optional)
+            pick, width = itemgetter(*places.values()), len(header)
             for cells in reader:
                 line = reader.line_num
                 if any(cells):
-                    padded = cells + [""] * (len(header) - len(cells))
-                    row = {name: padded[place].strip() for name, place in places.items()}
-                    yield CsvRow(line, row, _fault(cells, header))
+                    padded = cells if len(cells) >= width else cells + [""] * (width - len(cells))
+                    row = dict(zip(places, map(str.strip, pick(padded)), strict=True))
+                    yield CsvRow(line, row, _fault(cells, header) if len(cells) > width else None)
     except OSError as error:
         raise InvalidInput(f"cannot read {path}: {error.strerror}; check the path") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InvalidInput(f"{path} is not CSV in UTF-8 after line {line} ({error}); export it again") from error
 
 
-def _fault(cells: Sequence[str], header: Sequence[str]) -> str | None:
-    if len(cells) <= len(header):
-        return None
+def _fault(cells: Sequence[str], header: Sequence[str]) -> str:
     return f"the row has {len(cells)} cells, the header {len(header)}; put texts that hold commas in quotation marks"
 
 

@@ -4,19 +4,47 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from sqlalchemy import select, text
 
 from omo_core.model.fulfilment import (
     AcceptOffer,
     CollectFulfilment,
     FulfilmentCommand,
-    FulfilmentOrder,
     FulfilmentState,
     RejectOffer,
     ShipFulfilment,
 )
 from omo_core.model.network import DeliveryMethod, NodeKind
+from omo_core.storage import tables
+from omo_core.storage.transaction import Transaction
 
 _SCALE = 2**64
+
+
+class Offer(NamedTuple):
+    """What a simulated node looks at of a fulfilment order; values of states and methods as stored."""
+
+    fulfilment: str
+    node: str
+    method: str
+    state: str
+    channel: str
+    external_id: str
+
+
+def offers_in_hand(tx: Transaction) -> list[Offer]:
+    """Everything offered to nodes or accepted by them now, oldest first."""
+    one, order = tables.fulfilment.c, tables.order.c
+    query = (
+        select(one.fulfilment, one.node, one.method, one.state, order.channel, order.external_id)
+        .join_from(tables.fulfilment, tables.order, (order.pool_id == one.pool_id) & (order.order_id == one.order_id))
+        # A literal, as in the partial index.
+        .where(one.pool_id == tx.pool, text("omo_fulfilment.state IN ('offered', 'accepted')"))
+        .order_by(one.fulfilment)
+    )
+    return [Offer(*row) for row in tx.connection.execute(query)]
 
 
 class SimulatedNodes:
@@ -31,11 +59,11 @@ class SimulatedNodes:
         self._reject_share = reject_share
         self._seed = seed
 
-    def answer(self, offered: Iterable[FulfilmentOrder]) -> list[FulfilmentCommand]:
+    def answer(self, offered: Iterable[Offer]) -> list[FulfilmentCommand]:
         """The commands by which nodes answer what they were offered, or go on with what they accepted."""
         commands: list[FulfilmentCommand] = []
         for one in offered:
-            if one.state is FulfilmentState.OFFERED and self._rejects(one):
+            if one.state == FulfilmentState.OFFERED and self._rejects(one):
                 commands.append(
                     RejectOffer(
                         key=f"{one.fulfilment}/reject",
@@ -45,15 +73,15 @@ class SimulatedNodes:
                     )
                 )
                 continue
-            if one.state is FulfilmentState.OFFERED:
+            if one.state == FulfilmentState.OFFERED:
                 commands.append(
                     AcceptOffer(key=f"{one.fulfilment}/accept", scope="simulated-nodes", fulfilment=one.fulfilment)
                 )
-            leave = ShipFulfilment if one.method is DeliveryMethod.SHIP else CollectFulfilment
+            leave = ShipFulfilment if one.method == DeliveryMethod.SHIP else CollectFulfilment
             commands.append(leave(key=f"{one.fulfilment}/leave", scope="simulated-nodes", fulfilment=one.fulfilment))
         return commands
 
-    def _rejects(self, one: FulfilmentOrder) -> bool:
+    def _rejects(self, one: Offer) -> bool:
         if self._kinds.get(one.node) not in (NodeKind.STORE, NodeKind.DEALER_STORE):
             return False
         digest = hashlib.sha256(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
+from pydantic_core import to_json
 from sqlalchemy import func, select
 
 from omo_core.batch.files import StockRow
 from omo_core.hub import OrderHub
-from omo_core.model.stock import Demand, Receive
+from omo_core.model.stock import Receive
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
 
@@ -33,9 +32,9 @@ def receive_opening_stock(
     Returns rows whose cell the list gives fewer units than came before, with the units that did: goods that may be
     sold by now are not taken back. `tell` hears how many cells are done and how many there are.
     """
-    listed: Counter[Cell] = Counter()
-    for row in rows:
-        listed[row.sku, row.node] += row.quantity
+    listed: dict[Cell, int] = {}
+    for _, sku, node, units in rows:
+        listed[sku, node] = listed.get((sku, node), 0) + units
     before = hub.run(_received, read_only=True)
     # In key order: stock rows are written side by side, and what a SKU gets at many nodes is one supplier line.
     due = [(cell, before.get(cell, 0), units) for cell, units in sorted(listed.items()) if units > before.get(cell, 0)]
@@ -43,17 +42,18 @@ def receive_opening_stock(
     tell(done, len(listed))
     for start in range(0, len(due), RECEIPT_LINES):
         part = due[start : start + RECEIPT_LINES]
-        lines = tuple(Demand(sku=sku, node=node, quantity=units - old) for (sku, node), old, units in part)
-        hub.stock.apply(Receive(key=_key(part), scope=SCOPE, lines=lines))
+        lines = tuple({"sku": sku, "node": node, "quantity": units - old} for (sku, node), old, units in part)
+        # Made with all its lines in one call: one by one they take half as long again.
+        hub.stock.apply(Receive.model_validate({"key": _key(part), "scope": SCOPE, "lines": lines}))
         done += len(part)
         tell(done, len(listed))
-    lowered = {cell for cell, units in listed.items() if units < before.get(cell, 0)}
+    lowered = {cell for cell, units in before.items() if units > listed.get(cell, units)}
     return [(row, before[row.sku, row.node]) for row in rows if (row.sku, row.node) in lowered]
 
 
-def _key(part: Iterable[tuple[Cell, int, int]]) -> str:
+def _key(part: Sequence[tuple[Cell, int, int]]) -> str:
     """Two runs at the same time bring the same units once."""
-    return hashlib.sha256(json.dumps(list(part)).encode()).hexdigest()
+    return hashlib.sha256(to_json(part)).hexdigest()
 
 
 def _received(tx: Transaction) -> dict[Cell, int]:

@@ -25,6 +25,7 @@ from omo_core.channels.port import ChannelAdapter, ChannelEvent, EventKind
 from omo_core.exchange import Received, SignedMessage
 from omo_core.hub import OrderHub
 from omo_core.model.errors import InvalidInput, OmoError
+from omo_core.storage.transaction import Transaction
 
 _LIST_OF_ORDERS: Final = re.compile(rb'\s*(\[|\{\s*"orders"\s*:)')
 _PLAIN_NUMBER: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -105,27 +106,33 @@ class Reader:
                 found.extend(self._unsigned(line))
             else:
                 signed[line.channel].append(line)
-        for channel, own in signed.items():
-            found.extend(self._signed(channel, own))
+        found.extend(self._signed(signed))
         return sorted(found, key=lambda one: one.line)
 
-    def _signed(self, channel: str, lines: Sequence[InputLine]) -> Iterator[Message]:
-        """Through the channel's door together; if one of them is refused there, each by itself."""
+    def _signed(self, by_channel: Mapping[str, Sequence[InputLine]]) -> Iterator[Message]:
+        """Through the channels' doors together; if one of them is refused there, each by itself."""
+        lines = [line for own in by_channel.values() for line in own]
         try:
-            received = self._receive(channel, lines)
+            received = self._receive(by_channel) if lines else []
         except OmoError:
             for line in lines:
                 try:
-                    yield from self._messages(line, self._receive(channel, [line])[0])
+                    yield from self._messages(line, self._receive({str(line.channel): [line]})[0])
                 except OmoError as error:
                     self._reject(line, error.code, str(error))
             return
         for line, one in zip(lines, received, strict=True):
             yield from self._messages(line, one)
 
-    def _receive(self, channel: str, lines: Sequence[InputLine]) -> list[Received]:
-        messages = [SignedMessage(line.headers, line.body) for line in lines]
-        return self._hub.channels[channel].receive_many(messages)
+    def _receive(self, by_channel: Mapping[str, Sequence[InputLine]]) -> list[Received]:
+        def work(tx: Transaction) -> list[Received]:
+            received: list[Received] = []
+            for channel, lines in by_channel.items():
+                messages = [SignedMessage(line.headers, line.body) for line in lines]
+                received += self._hub.channels[channel].receive_many(messages, tx=tx)
+            return received
+
+        return self._hub.run(work)
 
     def _messages(self, line: InputLine, received: Received) -> Iterator[Message]:
         if received.event is None:
@@ -157,7 +164,7 @@ class Reader:
         """Rows of one order stand together; each order becomes one native document at its first row's line."""
         order: list[CsvRow] = []
         for row in read_csv(self._path, "orders", ORDER_NEEDED, self._rules.columns, ORDER_OPTIONAL):
-            if order and row["external_id"] != order[0]["external_id"]:
+            if order and row.text("external_id") != order[0].text("external_id"):
                 yield self._native(order)
                 order = []
             order.append(row)
@@ -179,9 +186,9 @@ class Reader:
         lines = [
             {
                 "line": str(number),
-                "sku": row["sku"],
-                "quantity": _number(row["quantity"]),
-                **({"unit_price": row["unit_price"]} if row["unit_price"] else {}),
+                "sku": row.text("sku"),
+                "quantity": _number(row.text("quantity")),
+                **({"unit_price": row.text("unit_price")} if row.text("unit_price") else {}),
             }
             for number, row in enumerate(rows, start=1)
         ]
@@ -189,8 +196,8 @@ class Reader:
             "type": "order",
             "version": 1,
             "channel": head.get("channel", "csv"),
-            "external_id": rows[0]["external_id"],
-            "placed_at": rows[0]["placed_at"],
+            "external_id": rows[0].text("external_id"),
+            "placed_at": rows[0].text("placed_at"),
             "currency": head.get("currency", self._rules.currency),
             "delivery": delivery,
             "lines": lines,

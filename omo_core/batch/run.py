@@ -11,11 +11,11 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from omo_core.batch.bookmark import Bookmark
 from omo_core.batch.files import InputLine, RejectedRow, StockRow, fingerprint, read_stock
-from omo_core.batch.nodes import SimulatedNodes
+from omo_core.batch.nodes import Offer, SimulatedNodes, offers_in_hand
 from omo_core.batch.opening import receive_opening_stock
 from omo_core.batch.reading import CsvRules, Message, Reader
 from omo_core.channels.native import NativeAdapter
@@ -23,7 +23,7 @@ from omo_core.channels.port import ChannelAdapter, EventKind
 from omo_core.hub import OrderHub
 from omo_core.hub.desks import read_network_file
 from omo_core.model.errors import DuplicateKeyMismatch, InvalidInput
-from omo_core.model.fulfilment import FulfilmentOrder, PlacedOrder
+from omo_core.model.fulfilment import FulfilmentAnswer, PlacedOrder
 from omo_core.model.orders import Order
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import CounterSale, StockAnswer
@@ -33,10 +33,9 @@ from omo_core.storage.transaction import Transaction
 
 T = TypeVar("T")
 A = TypeVar("A")
+Mark = Callable[[Transaction, Sequence[str]], None]
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done and, where known, how much there is (else 0)."""
-
-OFFER_PAGE: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +96,7 @@ class Run:
         self._skus = {item.sku for item in self.network.items}
         self._nodes = {node.node for node in self.network.nodes}
         self.stock_rows: list[StockRow] = []
-        self._in_hand: dict[str, FulfilmentOrder] = {}
+        self._in_hand: list[Offer] = []
         self._bookmark = Bookmark(hub, self._name())
 
     def execute(self) -> RunLog:
@@ -114,10 +113,10 @@ class Run:
         self._tell("flow", done, total)
         for window in _windows(reader.lines(), self.options.window, skip=done):
             before = len(self.log.rejected)
-            self._window(reader, window, nodes)
+            self._window(reader, window)
             done += len(window)
             rejected = self.log.rejected[before:] = sorted(self.log.rejected[before:], key=lambda row: row.line)
-            self._bookmark.move(done, self.clock.now(), self._in_hand, rejected)
+            self._answer_offers(nodes, partial(self._bookmark.move, done, rejected))
             self._tell("flow", done, total)
         while self._in_hand:
             self._answer_offers(nodes)
@@ -136,7 +135,8 @@ class Run:
         if place is None:
             return 0
         self.clock.set(place.now)
-        self._in_hand = {one.fulfilment: one for one in self._offers() if one.fulfilment in place.in_hand}
+        seen = frozenset(place.in_hand)
+        self._in_hand = [one for one in self.hub.run(offers_in_hand, read_only=True) if one.fulfilment in seen]
         self.log.resumed_after = place.messages
         return place.messages
 
@@ -173,14 +173,13 @@ class Run:
             unknown.append(Refusal.of("unknown_node", node=node))
         return unknown[0] if unknown else None
 
-    def _window(self, reader: Reader, lines: Sequence[InputLine], nodes: SimulatedNodes) -> None:
+    def _window(self, reader: Reader, lines: Sequence[InputLine]) -> None:
         """One step of the simulated day."""
         messages = self._stage("read", lambda: reader.read(lines))
         self.log.counts["messages"] += len(lines)
         for step in _steps(messages, self.options.step_s):
             self.clock.set(max(self.clock.now(), step[-1].at))
             self._step(step)
-        self._answer_offers(nodes)
 
     def _step(self, messages: Sequence[Message]) -> None:
         """Counter sales, then orders, of one step of time, in one transaction; then what cancels orders."""
@@ -262,22 +261,23 @@ class Run:
                 one, "not_inside", "the message only names an order; fetch it and put its document in the file"
             )
 
-    def _offers(self) -> list[FulfilmentOrder]:
-        """Everything that nodes have in hand now."""
-        offers: list[FulfilmentOrder] = []
-        while page := self.hub.fulfilment.open(after=offers[-1].fulfilment if offers else "", limit=OFFER_PAGE):
-            offers.extend(page)
-        return offers
-
-    def _answer_offers(self, nodes: SimulatedNodes) -> None:
+    def _answer_offers(self, nodes: SimulatedNodes, mark: Mark | None = None) -> None:
         """Nodes answer what they had in hand when they were last asked, and take note of what they have now.
 
-        An offer that a counter sale or a cancellation took back meanwhile is refused, which changes nothing.
+        An offer that a counter sale or a cancellation took back meanwhile is refused, which changes nothing. `mark`
+        keeps the place in the same transaction.
         """
-        commands = nodes.answer(self._in_hand.values())
-        answers = self._stage("fulfil", lambda: self.hub.fulfilment.apply_many(commands) if commands else [])
+        commands = nodes.answer(self._in_hand)
+
+        def work(tx: Transaction) -> tuple[list[FulfilmentAnswer], list[Offer]]:
+            answers = self.hub.fulfilment.apply_many(commands, tx=tx) if commands else []
+            offers = offers_in_hand(tx)
+            if mark is not None:
+                mark(tx, [one.fulfilment for one in offers])
+            return answers, offers
+
+        answers, self._in_hand = self._stage("fulfil", lambda: self.hub.run(work))
         self.log.counts.update(f"answers_{answer.kind}" for answer in answers if not answer.refusals)
-        self._in_hand = {one.fulfilment: one for one in self._stage("fulfil", self._offers)}
 
     def _tell(self, stage: str, done: int, total: int) -> None:
         if self._progress is not None:

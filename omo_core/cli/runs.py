@@ -143,7 +143,7 @@ def _session(
 def _collect_garbage_rarely() -> None:
     """A run keeps millions of live objects and makes few cycles; looking through them all again and again is waste."""
     gc.freeze()
-    gc.set_threshold(100_000, 50, 1_000)
+    gc.set_threshold(1_000_000, 50, 1_000)
 
 
 @contextmanager
