@@ -31,7 +31,7 @@ from omo_core.testing.simulator_wire import Wire
 POOL: Final = "simulated"
 SWEEP_LIMIT: Final = 7
 LARGEST_BATCH: Final = 50
-FAULT_RATE: Final = 0.1
+FAULT_RATE: Final = 0.075
 """Chance of a fault at a statement, in most transactions of a run of middle temper."""
 TEMPERS: Final = (0.3, 0.7, 1.0, 1.4, 2.0)
 _TOO_LONG_ROUNDS: Final = 1_000
@@ -140,7 +140,7 @@ class Simulation:
             request = self.clients.issue(self.round)
             self.trace.note("send", request.number, request.command.kind)
         self.clients.ask_again(self.round)
-        self._serve(self.network.due(self.round, self.dice.choice((batch, batch + 3, LARGEST_BATCH))))
+        self._serve(self.network.due(self.round, self.dice.choice((batch + 1, LARGEST_BATCH, LARGEST_BATCH))))
         if self.dice.random() < 0.1:
             self._sweep()
         if self.dice.random() < 0.01:

@@ -115,6 +115,7 @@ BROKEN: dict[str, Callable[[Patch], None]] = {
     "loses an update of a hold": loses_an_update(hold),
     "announces nothing": announces_nothing,
 }
+SEEDS = range(3, 9)
 QUICK = ("forgets a hold",)
 
 
@@ -123,7 +124,8 @@ QUICK = ("forgets a hold",)
 )
 def test_a_broken_pool_is_found_and_shown_again(name: str, patch: Patch, capsys: pytest.CaptureFixture[str]) -> None:
     BROKEN[name](patch)
-    assert main(["--seed", "4", "--operations", "500"]) == 1
+    codes = (main(["--seed", str(seed), "--operations", "500"]) for seed in SEEDS)
+    assert 1 in codes, "none of the seeds found it"
     *_, replay = capsys.readouterr().out.strip().splitlines()
     python, module, simulator, *words = shlex.split(replay)
     assert (python, module, simulator) == ("python", "-m", "omo_core.testing.simulator")
