@@ -19,7 +19,7 @@ from omo_core.testing.failing import Failure
 from tests.conftest import sqlite_url
 from tests.reliability import samples
 from tests.reliability.samples import Act
-from tests.reliability.world import State, Worlds
+from tests.reliability.world import World, Worlds
 
 NOT_YET = object()
 ONCE = {Failure.LOST, Failure.BUSY}
@@ -62,7 +62,7 @@ def worlds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         url = request.getfixturevalue("postgres_server").create_database("failing_calls")
     opened = Worlds(url)
     yield opened
-    opened.database.close()
+    opened.close()
 
 
 QUICK = ("Receive", "PlaceHolds", "ConvertBackorders")
@@ -88,7 +88,7 @@ def test_each_call_fails_once(worlds: Worlds, name: str) -> None:
         assert worlds.database.read(last, audit).findings == ()
 
 
-def _sweep_repeated(worlds: Worlds, act: Act, failure: Failure, due: State, *, keyed: bool) -> tuple[int, str]:
+def _sweep_repeated(worlds: Worlds, act: Act, failure: Failure, due: list[str], *, keyed: bool) -> tuple[int, str]:
     """The caller gets his answer, and gets it again; returns how many calls failed, and the last pool."""
     for nth in count(1):
         with worlds.world() as world:
@@ -102,7 +102,7 @@ def _sweep_repeated(worlds: Worlds, act: Act, failure: Failure, due: State, *, k
     raise AssertionError
 
 
-def _sweep_raised(worlds: Worlds, act: Act, failure: Failure, due: State, *, keyed: bool) -> tuple[int, str]:
+def _sweep_raised(worlds: Worlds, act: Act, failure: Failure, due: list[str], *, keyed: bool) -> tuple[int, str]:
     """The caller gets an exception and nothing is there, so the next try of the same key may stand for the retry."""
     answer: object = NOT_YET
     nth = 0
@@ -119,3 +119,13 @@ def _sweep_raised(worlds: Worlds, act: Act, failure: Failure, due: State, *, key
         assert act(world) == answer or not keyed
         assert worlds.state(world.pool, named=False) == due
         return nth - 1, world.pool
+
+
+def test_a_command_in_two_transactions_is_noticed() -> None:
+    def halves(world: World) -> list[str]:
+        return [world.hub.stock.receive(node="NEAR", sku="A", quantity=1, key=key).key for key in ("first", "second")]
+
+    opened = Worlds("sqlite:///:memory:")
+    with pytest.raises(AssertionError, match="half of it is there"):
+        _sweep_raised(opened, halves, Failure.FULL, [], keyed=True)
+    opened.close()

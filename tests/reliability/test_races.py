@@ -30,12 +30,12 @@ def test_threads_on_postgres(postgres_url: str) -> None:
 
 @pytest.mark.slow
 def test_threads_on_a_file(tmp_path: Path) -> None:
-    outcome = race_for_last_units(sqlite_url("sqlite-file", tmp_path), seed=1, attempts=1_920)
-    assert (outcome.violations, outcome.counts["attempts"], outcome.counts["winners"]) == ([], 1_920, 60)
+    outcome = race_for_last_units(sqlite_url("sqlite-file", tmp_path), seed=1, attempts=1_280)
+    assert (outcome.violations, outcome.counts["attempts"], outcome.counts["winners"]) == ([], 1_280, 40)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("engine", "attempts"), [("postgresql", 7_680), ("sqlite", 3_840)])
+@pytest.mark.parametrize(("engine", "attempts"), [("postgresql", 8_320), ("sqlite", 4_032)])
 def test_threads_through_the_combiner(
     engine: str, attempts: int, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -53,8 +53,8 @@ def test_processes_on_postgres(postgres_url: str) -> None:
 
 @pytest.mark.slow
 def test_processes_on_a_file(tmp_path: Path) -> None:
-    counts = sound_round("race-sqlite-processes", seed=1, count=1_920, url=sqlite_url("sqlite-file", tmp_path))
-    assert (counts["attempts"], counts["winners"], counts["oversold"], counts["unsold"]) == (1_920, 60, 0, 0)
+    counts = sound_round("race-sqlite-processes", seed=1, count=1_280, url=sqlite_url("sqlite-file", tmp_path))
+    assert (counts["attempts"], counts["winners"], counts["oversold"], counts["unsold"]) == (1_280, 40, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 from sqlalchemy import Table
 
 from omo_core.channels.registry import adapter
@@ -37,9 +38,6 @@ TABLES = [table for table in tables.metadata.sorted_tables if "pool_id" in table
 """Every table of ours: each belongs to a pool."""
 
 _ID = re.compile(r"[0-9a-f]{64}|[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
-
-State = dict[str, str]
-"""Rows by table, sorted, as text."""
 
 
 @dataclass(frozen=True)
@@ -77,44 +75,54 @@ class Worlds:
         self.database = Database.open(url, clock=self.clock)
         self.database._pause = lambda _: None
         self.calls = FailingCalls(self.database.engine)
-        mark = "%s" if self.database.engine.dialect.name == "postgresql" else "?"
-        # The outbox's transaction ids depend on everything that the server did before.
-        self._queries = {
-            table.name: f'SELECT {_columns(table, "transaction_id")} FROM "{table.name}" WHERE pool_id = {mark}'
-            for table in TABLES
-        }
-        self._copies = [
-            f'INSERT INTO "{table.name}" (pool_id, {_columns(table)}) '
-            f'SELECT {mark}, {_columns(table)} FROM "{table.name}" WHERE pool_id = {mark}'
-            for table in TABLES
-        ]
         self._number = 0
         with self._hub(ORIGINAL) as hub:
             self._made = _prepare(hub, self.clock)
+        self._postgres = self.database.engine.dialect.name == "postgresql"
+        # Beside the engine whose calls fail, so that its statements stay prepared: looking is most of a sweep's work.
+        self._eyes = psycopg.connect(url.replace("+psycopg", ""), autocommit=True) if self._postgres else None
+        self._look = _look(self._postgres)
+        self._copies = [copy for table in TABLES if (copy := self._copy_of(table)) is not None]
         self.before = self.state(ORIGINAL)
+
+    def close(self) -> None:
+        if self._eyes is not None:
+            self._eyes.close()
+        self.database.close()
 
     @contextmanager
     def world(self) -> Iterator[World]:
         """A copy of the prepared pool, under a name of its own."""
         self._number += 1
         pool = f"pool-{self._number}"
-        with self.database.connection() as connection:
-            cursor = connection.connection.cursor()
-            for copy in self._copies:
-                cursor.execute(copy, (pool, ORIGINAL))
+        for copy in self._copies:
+            self._execute(copy, (pool,))
         with self._hub(pool) as hub:
             yield World(hub, self._made)
 
-    def state(self, pool: str, *, named: bool = True) -> State:
-        """Everything that the pool keeps; `named=False` without ids, which differ from try to try."""
-        found: State = {}
-        with self.database.connection(read_only=True) as connection:
+    def state(self, pool: str, *, named: bool = True) -> list[str]:
+        """Every row that the pool keeps, as text, sorted; `named=False` without ids, which differ from try to try."""
+        rows = list(map(str, self._execute(self._look, (pool,) * len(TABLES))))
+        return sorted(rows if named else [_ID.sub("id", row) for row in rows])
+
+    def _execute(self, statement: str, values: tuple[str, ...]) -> list[Any]:
+        if self._eyes is not None:
+            ran = self._eyes.execute(statement, values, prepare=True)
+            return ran.fetchall() if ran.description else []
+        with self.database.connection() as connection:
             cursor = connection.connection.cursor()
-            for table, query in self._queries.items():
-                cursor.execute(query, (pool,))
-                text = "\n".join(sorted(map(str, cursor.fetchall())))
-                found[table] = text if named else "\n".join(sorted(_ID.sub("id", text).splitlines()))
-        return found
+            cursor.execute(statement, values)
+            return list(cursor.fetchall())
+
+    def _copy_of(self, table: Table) -> str | None:
+        """The statement that copies a table's rows to another pool, if the prepared one has any."""
+        columns, mark = _columns(table), "%s" if self._postgres else "?"
+        if not self._execute(f'SELECT 1 FROM "{table.name}" WHERE pool_id = {mark}', (ORIGINAL,)):
+            return None
+        return (
+            f'INSERT INTO "{table.name}" (pool_id, {columns}) SELECT {mark}, {columns} FROM "{table.name}" '
+            f"WHERE pool_id = '{ORIGINAL}'"
+        )
 
     @contextmanager
     def _hub(self, pool: str) -> Iterator[OrderHub]:
@@ -129,6 +137,21 @@ class Worlds:
 
 def _columns(table: Table, *left_out: str) -> str:
     return ", ".join(f'"{column.name}"' for column in table.columns if column.name not in ("pool_id", *left_out))
+
+
+def _look(postgres: bool) -> str:
+    """Every table of a pool in one statement; each row with its table's name, its columns as one text on PostgreSQL."""
+    widest = max(len(table.columns) for table in TABLES)
+    parts = []
+    for table in TABLES:
+        # The outbox's transaction ids depend on everything that the server did before.
+        columns = _columns(table, "transaction_id")
+        if postgres:
+            parts.append(f"SELECT '{table.name}', ROW({columns})::text FROM \"{table.name}\" WHERE pool_id = %s")
+        else:
+            nulls = ", NULL" * (widest - columns.count(","))
+            parts.append(f"SELECT '{table.name}', {columns}{nulls} FROM \"{table.name}\" WHERE pool_id = ?")
+    return " UNION ALL ".join(parts)
 
 
 def _prepare(hub: OrderHub, clock: ManualClock) -> Made:
