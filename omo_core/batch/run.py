@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -24,15 +25,15 @@ from omo_core.hub import OrderHub
 from omo_core.hub.desks import read_network_file
 from omo_core.model.errors import DuplicateKeyMismatch, InvalidInput
 from omo_core.model.fulfilment import FulfilmentAnswer, PlacedOrder
-from omo_core.model.orders import Order
 from omo_core.model.refusals import Refusal
-from omo_core.model.stock import CounterSale, StockAnswer
+from omo_core.model.stock import StockAnswer
 from omo_core.orders import CancelOrder
 from omo_core.storage.clock import ManualClock
 from omo_core.storage.transaction import Transaction
 
 T = TypeVar("T")
 A = TypeVar("A")
+C = TypeVar("C")
 Mark = Callable[[Transaction, Sequence[str]], None]
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done and, where known, how much there is (else 0)."""
@@ -182,45 +183,28 @@ class Run:
             self._step(step)
 
     def _step(self, messages: Sequence[Message]) -> None:
-        """Counter sales, then orders, of one step of time, in one transaction; then what cancels orders."""
+        """Counter sales, then orders, of one step of time; then what cancels orders."""
         sales = [one for one in messages if one.event.counter_sale is not None and self._is_known(one)]
         commands = [one.event.counter_sale.command() for one in sales if one.event.counter_sale is not None]
         placing = [one for one in messages if one.event.order is not None]
         orders = [one.event.order for one in placing if one.event.order is not None]
-        try:
-            sold, placed = self._sell_and_place(commands, orders)
-        except (InvalidInput, DuplicateKeyMismatch):
-            # Each alone, so that only the culprit is rejected.
-            for one, command in zip(sales, commands, strict=True):
-                self._count_sales(self._alone(one, partial(self.hub.stock.apply_many, [command])))
-            for one, order in zip(placing, orders, strict=True):
-                self._count_orders(self._alone(one, partial(self.hub.orders.place_many, [order])))
-        else:
-            self._count_sales(zip(sales, sold, strict=True))
-            self._count_orders(zip(placing, placed, strict=True))
+        self._count_sales(self._stage("counter sales", lambda: self._answers(sales, self.hub.stock.submit, commands)))
+        self._count_orders(self._stage("place", lambda: self._answers(placing, self.hub.orders.submit, orders)))
         self._cancel(messages)
 
-    def _sell_and_place(
-        self, commands: Sequence[CounterSale], orders: Sequence[Order]
-    ) -> tuple[list[StockAnswer], list[PlacedOrder]]:
-        def work(tx: Transaction) -> tuple[list[StockAnswer], list[PlacedOrder]]:
-            start = perf_counter()
-            sold = self.hub.stock.apply_many(commands, tx=tx) if commands else []
-            middle = perf_counter()
-            placed = self.hub.orders.place_many(orders, tx=tx) if orders else []
-            self.log.seconds["counter sales"] += middle - start
-            self.log.seconds["place"] += perf_counter() - middle
-            return sold, placed
-
-        return self.hub.run(work) if commands or orders else ([], [])
-
-    def _alone(self, message: Message, apply: Callable[[], list[A]]) -> Iterator[tuple[Message, A]]:
-        try:
-            (answer,) = apply()
-        except (InvalidInput, DuplicateKeyMismatch) as error:
-            self._reject(message, error.code, str(error))
-        else:
-            yield message, answer
+    def _answers(
+        self, messages: Sequence[Message], submit: Callable[[C], Future[A]], commands: Sequence[C]
+    ) -> list[tuple[Message, A]]:
+        """Commands go through the hub's combiner together; one that cannot be applied is rejected, and no other."""
+        with self.hub.together():
+            futures = [submit(command) for command in commands]
+        answered = []
+        for message, future in zip(messages, futures, strict=True):
+            try:
+                answered.append((message, future.result()))
+            except (InvalidInput, DuplicateKeyMismatch) as error:
+                self._reject(message, error.code, str(error))
+        return answered
 
     def _count_sales(self, answers: Iterable[tuple[Message, StockAnswer]]) -> None:
         for one, answer in answers:
@@ -265,18 +249,19 @@ class Run:
         """Nodes answer what they had in hand when they were last asked, and take note of what they have now.
 
         An offer that a counter sale or a cancellation took back meanwhile is refused, which changes nothing. `mark`
-        keeps the place in the same transaction.
+        keeps the place behind the answers, in their transaction.
         """
         commands = nodes.answer(self._in_hand)
 
-        def work(tx: Transaction) -> tuple[list[FulfilmentAnswer], list[Offer]]:
-            answers = self.hub.fulfilment.apply_many(commands, tx=tx) if commands else []
-            offers = offers_in_hand(tx)
-            if mark is not None:
-                mark(tx, [one.fulfilment for one in offers])
-            return answers, offers
+        def work() -> list[FulfilmentAnswer]:
+            with self.hub.together():
+                futures = [self.hub.fulfilment.submit(command) for command in commands]
+                looking = self.hub.submit(_look, mark)
+            answers = [future.result() for future in futures]
+            self._in_hand = looking.result()
+            return answers
 
-        answers, self._in_hand = self._stage("fulfil", lambda: self.hub.run(work))
+        answers = self._stage("fulfil", work)
         self.log.counts.update(f"answers_{answer.kind}" for answer in answers if not answer.refusals)
 
     def _tell(self, stage: str, done: int, total: int) -> None:
@@ -315,6 +300,15 @@ def _windows(lines: Iterator[InputLine], size: int, *, skip: int) -> Iterator[li
     rest = islice(lines, skip, None)
     while window := list(islice(rest, size)):
         yield window
+
+
+def _look(tx: Transaction, marks: Sequence[Mark | None]) -> list[list[Offer]]:
+    """What nodes have in hand, and with it the place that is kept; a kind of command of our own for the combiner."""
+    offers = offers_in_hand(tx)
+    for mark in marks:
+        if mark is not None:
+            mark(tx, [one.fulfilment for one in offers])
+    return [offers for _ in marks]
 
 
 def _steps(messages: Sequence[Message], step_s: int) -> Iterator[list[Message]]:

@@ -58,7 +58,7 @@ def run_session(
     settings.out.mkdir(parents=True, exist_ok=True)
     clock = ManualClock(EPOCH)
     adapters = read_channels(files.channels)
-    with OrderHub.open(settings.database, pool=settings.pool, clock=clock, channels=adapters) as hub:
+    with OrderHub.open(settings.database, pool=settings.pool, clock=clock, channels=adapters, combine=True) as hub:
         run = Run(hub, clock, files, options, progress)
         log = run.execute()
         tell("figures", 0, 1)

@@ -33,7 +33,7 @@ class Desk:
             return self._hub.combiner.call(apply, command, weight)
         return self._hub.run(lambda inner: _only(apply(inner, [command])), tx)
 
-    def _submit(self, apply: Apply[C, A], command: C, weight: int = 1) -> Future[A]:
+    def submit_as(self, apply: Apply[C, A], command: C, weight: int = 1) -> Future[A]:
         """As `_do`, but without waiting; where the hub does not combine, the future is done when it is returned."""
         if self._hub.combiner is not None:
             return self._hub.combiner.submit(apply, command, weight)
@@ -49,7 +49,7 @@ class Desk:
         if self._hub.combiner is None:
             return None
         desk = copy(self)
-        vars(desk)["_do"] = lambda apply, command, _tx, weight=1: self._submit(apply, command, weight)
+        vars(desk)["_do"] = lambda apply, command, _tx, weight=1: self.submit_as(apply, command, weight)
         return desk
 
 

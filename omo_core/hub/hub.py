@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -13,6 +14,7 @@ from sqlalchemy import Engine
 from omo_core.allocation import SourcingPolicy
 from omo_core.channels.port import ChannelAdapter
 from omo_core.hub.aio import AsyncDesk
+from omo_core.hub.desk import Desk
 from omo_core.hub.desks import (
     ChannelDesks,
     FulfilmentDesk,
@@ -22,7 +24,7 @@ from omo_core.hub.desks import (
     StockDesk,
 )
 from omo_core.inventory.auditor import AuditReport, audit
-from omo_core.inventory.combiner import Combiner
+from omo_core.inventory.combiner import Apply, Combiner
 from omo_core.model.errors import HubClosed, InvalidInput
 from omo_core.orders import SourcingContext
 from omo_core.storage.catalogue import network_version, read_network
@@ -31,6 +33,8 @@ from omo_core.storage.database import Database
 from omo_core.storage.ids import IdSource
 from omo_core.storage.transaction import Transaction
 
+A = TypeVar("A")
+C = TypeVar("C")
 T = TypeVar("T")
 
 
@@ -117,6 +121,22 @@ class OrderHub:
             raise HubClosed("This hub is closed; open another one")
         with self.database.transaction(self.pool) as tx:
             yield tx
+
+    def submit(self, apply: Apply[C, A], command: C, weight: int = 1) -> Future[A]:
+        """Let a kind of command of the host's own share transactions with ours, in the order they come.
+
+        `apply(tx, commands)` gives one answer each; give the same callable each time, because neighbours of one kind
+        are applied together. See `Combiner.submit`.
+        """
+        return Desk(self).submit_as(apply, command, weight)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let what this thread submits in a `with` block be queued at once, so that it shares transactions.
+
+        `with hub.together(): futures = [hub.stock.submit(one) for one in commands]`; wait for the futures after it. A
+        hub that does not combine applies each command as it is submitted.
+        """
+        return nullcontext() if self.combiner is None else self.combiner.together()
 
     def run(self, work: Callable[[Transaction], T], tx: Transaction | None = None, *, read_only: bool = False) -> T:
         """Do `work` in `tx`, or in a transaction of its own that is repeated as a whole where need be.

@@ -7,8 +7,9 @@ import threading
 import weakref
 import zlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -71,6 +72,7 @@ class Combiner:
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self._closed = False
+        self._gathering = threading.local()
         self._begin()
         _combiners.add(self)
 
@@ -100,6 +102,38 @@ class Combiner:
         """
         self._database.require_no_transaction_here()
         entry = _Entry(apply, command, weight, Future())
+        gathered: list[_Entry] | None = getattr(self._gathering, "entries", None)
+        if gathered is None:
+            self._enqueue([entry])
+        else:
+            gathered.append(entry)
+        return entry.future
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Queue what this thread submits in the block at once, at its end: no batch begins with a part of it.
+
+        So the same commands make the same batches, however threads are scheduled. Waiting for an answer inside would
+        never end. Where the block raises, or the queue is full, nothing of it is applied and its futures are cancelled.
+        """
+        if getattr(self._gathering, "entries", None) is not None:
+            raise DatabaseError("This thread is gathering commands already; end that block first")
+        gathered: list[_Entry] = []
+        self._gathering.entries = gathered
+        try:
+            yield
+            self._gathering.entries = None
+            if gathered:
+                self._enqueue(gathered)
+        except BaseException:
+            for entry in gathered:
+                entry.future.cancel()
+            raise
+        finally:
+            self._gathering.entries = None
+
+    def _enqueue(self, entries: Sequence[_Entry]) -> None:
+        weight = sum(entry.weight for entry in entries)
         with self._changed:
             if self._closed:
                 raise HubClosed("This hub is closed; open another one and send the command again with the same key")
@@ -110,15 +144,16 @@ class Combiner:
             if self._worker is None:
                 self._worker = threading.Thread(target=self._work, name="omo-combiner", daemon=True)
                 self._worker.start()
-            self._queue.append(entry)
+            self._queue.extend(entries)
             self._waiting += weight
             self._changed.notify()
-        return entry.future
 
     def call(self, apply: Apply[C, A], command: C, weight: int = 1) -> A:
         """`submit`, and wait for the answer."""
         if threading.current_thread() is self._worker:
             raise DatabaseError("A callback of a future cannot wait for the combiner, whose thread it runs in; submit")
+        if getattr(self._gathering, "entries", None) is not None:
+            raise DatabaseError("Commands are being gathered here; submit this one, and wait after the block")
         return self.submit(apply, command, weight).result()
 
     def close(self) -> None:

@@ -106,7 +106,8 @@ class Database:
         On a serialisation failure, deadlock, lock time-out or lost connection the whole transaction runs again, at
         most five times in all; a commit of unknown outcome too, which is safe because every command has a key. So
         `work` changes nothing but the database. Raises `DatabaseUnavailable` when the tries are used up and
-        `DatabaseFull` when space is.
+        `DatabaseFull` when space is. A key of ours that is taken each time is no lost race but a defect: its
+        `IntegrityError` is raised as it is.
         """
         attempt = 1
         while True:

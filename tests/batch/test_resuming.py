@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from omo_core.batch.run import RunOptions
+from omo_core.batch.run import Run, RunOptions
 from tests.batch.shop import Shop, busy_day, decisions, network, order, sale
 
 OPTIONS = RunOptions(window=7, step_s=600, reject_share=0.3, seed=4)
@@ -65,21 +66,19 @@ def test_something_was_there_to_be_disturbed(undisturbed: Shop) -> None:
 def test_a_window_cut_in_the_middle_is_done_again_once(
     call: int, undisturbed: Shop, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C right after a commit: the goods are held, and the bookmark does not know it yet."""
-    from omo_core.hub.desks import FulfilmentDesk, OrdersDesk
-
+    """Ctrl-C right after a commit: the goods are sold or held, and the bookmark does not know it yet."""
     shop.write_orders(spoilt_day())
-    desk, verb = ((OrdersDesk, "place_many"), (FulfilmentDesk, "apply_many"), (FulfilmentDesk, "apply_many"))[call - 1]
-    really, calls = getattr(desk, verb), iter(range(1, 1_000))
+    stage = ("place", "counter sales", "fulfil")[call - 1]
+    really, calls = Run._stage, iter(range(1, 1_000))
 
-    def cut(*args: object, **more: object) -> object:
-        answer = really(*args, **more)
-        if next(calls) == call + 3:
+    def cut(run: Run, name: str, work: Callable[[], object]) -> object:
+        answer = really(run, name, work)
+        if name == stage and next(calls) == call + 3:
             raise KeyboardInterrupt
         return answer
 
     with monkeypatch.context() as patched:
-        patched.setattr(desk, verb, cut)
+        patched.setattr(Run, "_stage", cut)
         with pytest.raises(KeyboardInterrupt):
             shop.run(options=OPTIONS)
     shop.run(options=OPTIONS)

@@ -272,3 +272,43 @@ def test_a_callback_may_submit_but_not_wait(combiner: Combiner) -> None:
     assert combiner.call(apply_many, receive("d", MUG)).applied
     assert "whose thread it runs in" in seen[1]
     assert seen[0].result(PATIENCE_S).applied
+
+
+def test_commands_gathered_by_a_thread_make_one_batch(combiner: Combiner, shop: Shop) -> None:
+    shop.apply(receive("r", ("MUG", "TPE", 200)))
+    with combiner.together():
+        futures = [combiner.submit(apply_many, place(f"o{number}", MUG)) for number in range(100)]
+        assert combiner.stats.batches == 0
+    assert all(future.result(PATIENCE_S).applied for future in futures)
+    assert combiner.stats == CombinerStats(batches=1, commands=100, largest_batch=100)
+
+
+def test_a_block_that_raises_gathers_nothing(combiner: Combiner, shop: Shop) -> None:
+    shop.apply(receive("r", ("MUG", "TPE", 2)))
+    lost: list[Future[StockAnswer]] = []
+
+    def gather() -> None:
+        with combiner.together():
+            lost.append(combiner.submit(apply_many, place("lost", MUG)))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        gather()
+    assert lost[0].cancelled()
+    (answer,) = queued_alone(combiner, place("kept", MUG))
+    assert answer.applied
+    assert shop.holds("lost") == []
+
+
+def test_gathering_can_neither_wait_nor_be_nested(combiner: Combiner) -> None:
+    with pytest.raises(DatabaseError, match="wait after the block"), combiner.together():
+        combiner.call(apply_many, place("o", MUG))
+    with pytest.raises(DatabaseError, match="end that block first"), combiner.together(), combiner.together():
+        pass
+    with combiner.together():
+        pass
+    assert combiner.stats.batches == 0
+
+
+def queued_alone(combiner: Combiner, command: StockCommand) -> Sequence[StockAnswer]:
+    return [combiner.call(apply_many, command)]
