@@ -53,7 +53,7 @@ class _EnumRule:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         schema: Any = handler.generate_schema(Annotated[source, Strict(False)])
-        # A member is its text. Written as an enum it would be asked for its value in Python: a third of an answer's time.
+        # A member is its text; as an enum it would be asked for its value in Python, a third of an answer's time.
         schema["serialization"] = core_schema.simple_ser_schema("str")
         return schema  # type: ignore[no-any-return]
 
