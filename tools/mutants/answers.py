@@ -56,6 +56,15 @@ MUTANTS: Final = (
         shows="DID NOT RAISE",
     ),
     Mutant(
+        number=12,
+        letter="c",
+        what="stored answer not compared by hash",
+        how="A message with the key of another one counts as its repetition and is not kept.",
+        edits=(Edit("omo_core/storage/inbox.py", "if kept[name] != digest:", "if not kept[name]:"),),
+        killers=("tests/storage/test_inbox.py::test_new_then_duplicate_then_mismatch[sqlite-memory]",),
+        shows="mismatch",
+    ),
+    Mutant(
         number=13,
         what="acknowledge before commit",
         how="Callers of the combiner have their answers while the batch is still to be committed.",

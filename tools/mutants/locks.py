@@ -13,7 +13,8 @@ _SUM: Final = (
     "(SELECT coalesce(sum(h.pending), 0)::bigint FROM omo_hold AS h "
     "WHERE h.pool_id = t.pool_id AND h.sku = t.sku AND h.node = t.node)"
 )
-_LAST_UNIT: Final = ("tests/inventory/test_last_unit.py::test_who_waited_for_the_last_unit_is_told_that_it_is_gone",)
+_WAITING: Final = "tests/inventory/test_waiting.py"
+_LAST_UNIT: Final = (f"{_WAITING}::test_who_waited_for_the_last_unit_is_told_that_it_is_gone",)
 
 MUTANTS: Final = (
     Mutant(
@@ -24,6 +25,29 @@ MUTANTS: Final = (
         edits=(_UNLOCKED, Edit("omo_core/inventory/record.py", 'keys=(*ROW_KEY, "version")', "keys=ROW_KEY")),
         killers=_LAST_UNIT,
         shows="uq_omo_posting_row_version",
+        postgres=True,
+    ),
+    Mutant(
+        number=4,
+        letter="b",
+        what="read then write in Python",
+        how="Goods that arrive and the closing of their transfer, which knows no stock row, overwrite each other.",
+        edits=(Edit("omo_core/inventory/transfers.py", "named, lock=True)", "named, lock=False)"),),
+        killers=(f"{_WAITING}::test_goods_that_arrive_while_their_transfer_is_closed_are_found_again",),
+        shows="[('closed', 9, 3, 6)]",
+        postgres=True,
+    ),
+    Mutant(
+        number=4,
+        letter="c",
+        what="read then write in Python",
+        how="Goods that come and the cancelling of their announcement overwrite each other.",
+        edits=(
+            Edit("omo_core/inventory/inbound.py", "_KEY[:2], keys, lock=True)", "_KEY[:2], keys, lock=False)"),
+            Edit("omo_core/inventory/inbound.py", "_KEY, named, lock=True)", "_KEY, named, lock=False)"),
+        ),
+        killers=(f"{_WAITING}::test_goods_that_come_while_their_announcement_is_cancelled_leave_it_cancelled",),
+        shows="[('cancelled', 5, 2)]",
         postgres=True,
     ),
     Mutant(
@@ -80,6 +104,16 @@ MUTANTS: Final = (
         edits=(Edit("omo_core/storage/statements.py", "ORDER BY {order}{tail}", "{tail}"),),
         killers=("tests/storage/test_transaction.py::test_rows_are_locked_in_key_order",),
         shows="substring not found",
+        postgres=True,
+    ),
+    Mutant(
+        number=8,
+        letter="b",
+        what="locks unsorted",
+        how="New rows go in as their batch names them, and rivals wait for each other crosswise.",
+        edits=(Edit("omo_core/storage/transaction.py", "fresh = sorted(by_key)", "fresh = list(by_key)"),),
+        killers=("tests/storage/test_retries.py::test_batches_that_share_new_keys_do_not_deadlock",),
+        shows="[0, 1]",
         postgres=True,
     ),
     Mutant(

@@ -15,6 +15,33 @@ _NO_CHECK: Final = (
     Edit(_FIRST_SCHEMA, '"0 <= reserved AND reserved <= on_hand"', '"0 <= reserved"'),
 )
 
+
+def _unguarded(letter: str, what: str, edit: Edit, test: str) -> Mutant:
+    """Rows beside stock that are written whatever they have become."""
+    return Mutant(
+        number=1,
+        letter=letter,
+        what="guard dropped from WHERE",
+        how=f"The same for {what}.",
+        edits=(edit,),
+        killers=(f"tests/inventory/test_guards.py::test_a_counter_changed_around_its_lock_stops_the_batch[{test}]",),
+        shows="DID NOT RAISE",
+    )
+
+
+def _unchecked(letter: str, what: str, check: str, name: str) -> Mutant:
+    """A table beside stock that takes what it must not."""
+    return Mutant(
+        number=2,
+        letter=letter,
+        what="CHECK dropped",
+        how=f"The database takes {what}.",
+        edits=tuple(Edit(path, check, '"1 = 1"') for path in ("omo_core/storage/tables_promises.py", _FIRST_SCHEMA)),
+        killers=("tests/storage/test_checks.py::test_each_check_refuses_what_breaks_it[sqlite-memory]",),
+        shows=f"assert 'ck_omo_{name}",
+    )
+
+
 MUTANTS: Final = (
     Mutant(
         number=1,
@@ -42,6 +69,30 @@ MUTANTS: Final = (
         killers=("tests/inventory/test_audit.py::test_a_hold_changed_around_its_lock_stops_the_batch",),
         shows="DID NOT RAISE",
     ),
+    _unguarded(
+        "d",
+        "slots",
+        Edit("omo_core/inventory/capacity.py", 'keys=(*_SLOT_KEY, "version")', "keys=_SLOT_KEY"),
+        "slot",
+    ),
+    _unguarded(
+        "e",
+        "quotas",
+        Edit("omo_core/inventory/quotas.py", '"channel": "channel", "version": "was"}', '"channel": "channel"}'),
+        "quota",
+    ),
+    _unguarded(
+        "f",
+        "caps of backorders",
+        Edit("omo_core/inventory/backorders.py", '"node": "node", "version": "was"}', '"node": "node"}'),
+        "backorder-cap",
+    ),
+    _unguarded(
+        "g",
+        "backorders",
+        Edit("omo_core/inventory/backorders.py", '"backorder", "open": "was_open"}', '"backorder"}'),
+        "backorder",
+    ),
     Mutant(
         number=2,
         what="CHECK dropped",
@@ -53,12 +104,17 @@ MUTANTS: Final = (
         ),
         shows="DID NOT RAISE",
     ),
+    _unchecked("b", "more work in a slot than it has", '"0 <= used AND used <= capacity"', "capacity_slot_used"),
+    _unchecked("c", "more used of a quota than its cap", "\"kind <> 'capped' OR used <= units\"", "quota_used_within"),
+    _unchecked(
+        "d", "more promised ahead than the cap", '"0 <= promised AND promised <= cap"', "backorder_cap_promised"
+    ),
     Mutant(
         number=3,
         what="guard and CHECK dropped (the audit finds it)",
         how="Mutants 1 and 2 together: more is promised than there is, and every statement succeeds.",
         edits=(_NO_GUARD, *_NO_CHECK),
-        killers=("tests/inventory/test_last_unit.py::test_the_audit_is_a_witness_of_its_own",),
+        killers=("tests/inventory/test_guards.py::test_the_audit_is_a_witness_of_its_own",),
         shows="4 units reserved but 2 on hand",
     ),
     Mutant(
