@@ -97,10 +97,12 @@ def _copy_file(source: str, target: str) -> None:
 def _run(copy: Path, tests: Iterable[str], patience_s: float) -> tuple[int | None, Path, str]:
     """Run tests in the copy; returns pytest's exit code (None where it took too long), its report and its output."""
     report = copy.parent / "report.xml"
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--tb=short"]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=short"]
+    command += ["-o", "addopts=--import-mode=importlib"]  # the project's own options are for its plugins
     command += [f"--basetemp={copy.parent / 'scratch'}", f"--junitxml={report}", *tests]
     # The run is its own, also where it is started by a test: nothing of that one's pytest may reach it.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # they take longer to load than most tests to run
     environment["NUMBA_DISABLE_JIT"] = "1"  # compiling kernels for a new place takes longer than what is tried
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(copy), environment.get("PYTHONPATH")]))
     with subprocess.Popen(
