@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from omo_core.inventory.free_sql import free_of_pairs
+from omo_core.inventory.free_sql import free_of_pairs, free_of_skus
 from omo_core.inventory.inbound import inbound_due
 from omo_core.inventory.load import ROW_COLUMNS, ROW_KEY
 from omo_core.inventory.shares import Shares
@@ -40,16 +40,15 @@ def available_of_skus(tx: Transaction, skus: Iterable[str], owners: Sequence[str
     ATP = on hand − reserved − safety stock; halted rows have none. The pending units of holds that belong to `owners`
     count as free: a wave that will replace its own provisional holds plans with them.
     """
+    if not owners:
+        return free_of_skus(tx, skus)
     own: dict[Pair, int] = {}
-    if owners:
-        for sku, node, pending in tx.select(tables.hold, _OPEN_COLUMNS, ("owner",), [(owner,) for owner in owners]):
-            own[sku, node] = own.get((sku, node), 0) + pending
+    for sku, node, pending in tx.select(tables.hold, _OPEN_COLUMNS, ("owner",), [(owner,) for owner in owners]):
+        own[sku, node] = own.get((sku, node), 0) + pending
     found = []
     rows = tx.select(tables.stock, _FREE_COLUMNS, ("sku",), {(sku,) for sku in skus})
     for sku, node, condition, on_hand, reserved, safety, permille, halted in rows:
-        available = on_hand - reserved - kept_back(on_hand, safety, permille)
-        if own:
-            available += own.get((sku, node), 0)
+        available = on_hand - reserved - kept_back(on_hand, safety, permille) + own.get((sku, node), 0)
         if available > 0 and not halted and condition == SELLABLE:
             found.append((sku, node, available))
     return found

@@ -80,7 +80,8 @@ class Combiner:
         """A queue without a thread; also what a forked child starts from, where the parent's lock may be held forever."""
         self._changed = threading.Condition(threading.Lock())
         self._at_work = threading.Lock()
-        self._queue: deque[_Entry] = deque()
+        self._queue: deque[tuple[int, Sequence[_Entry]]] = deque()
+        """What was submitted at once, with its lines: it shares one batch, however long it is."""
         self._waiting = 0
         self._worker: threading.Thread | None = None
         self._stats = CombinerStats()
@@ -111,7 +112,7 @@ class Combiner:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Queue what this thread submits in the block at once, at its end: no batch begins with a part of it.
+        """Queue what this thread submits in the block at once, at its end, to share one transaction, however long it is.
 
         So the same commands make the same batches, however threads are scheduled. Waiting for an answer inside would
         never end. Where the block raises, or the queue is full, nothing of it is applied and its futures are cancelled.
@@ -144,7 +145,7 @@ class Combiner:
             if self._worker is None:
                 self._worker = threading.Thread(target=self._work, name="omo-combiner", daemon=True)
                 self._worker.start()
-            self._queue.extend(entries)
+            self._queue.append((weight, entries))
             self._waiting += weight
             self._changed.notify()
 
@@ -179,10 +180,10 @@ class Combiner:
                 self._changed.wait()
             batch: list[_Entry] = []
             weight = 0
-            while self._queue and (not batch or weight + self._queue[0].weight <= self._max_batch):
-                entry = self._queue.popleft()
-                weight += entry.weight
-                batch.append(entry)
+            while self._queue and (not batch or weight + self._queue[0][0] <= self._max_batch):
+                more, entries = self._queue.popleft()
+                weight += more
+                batch.extend(entries)
             self._waiting -= weight
             return batch
 

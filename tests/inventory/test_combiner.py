@@ -275,12 +275,12 @@ def test_a_callback_may_submit_but_not_wait(combiner: Combiner) -> None:
 
 
 def test_commands_gathered_by_a_thread_make_one_batch(combiner: Combiner, shop: Shop) -> None:
-    shop.apply(receive("r", ("MUG", "TPE", 200)))
+    shop.apply(receive("r", ("MUG", "TPE", 2_000)))
     with combiner.together():
-        futures = [combiner.submit(apply_many, place(f"o{number}", MUG)) for number in range(100)]
+        futures = [combiner.submit(apply_many, place(f"o{number}", MUG)) for number in range(1_200)]
         assert combiner.stats.batches == 0
     assert all(future.result(PATIENCE_S).applied for future in futures)
-    assert combiner.stats == CombinerStats(batches=1, commands=100, largest_batch=100)
+    assert combiner.stats == CombinerStats(batches=1, commands=1_200, largest_batch=1_200)
 
 
 def test_a_block_that_raises_gathers_nothing(combiner: Combiner, shop: Shop) -> None:
