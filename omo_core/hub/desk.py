@@ -31,29 +31,23 @@ class Desk:
         """Apply one command in `tx`, or through the hub's combiner, or in a transaction of its own."""
         if tx is None and self._hub.combiner is not None:
             return self._hub.combiner.call(apply, command, weight)
-        return self._hub.run(lambda inner: _only(apply(inner, [command])), tx)
+        return self._hub.run(lambda inner: only(apply(inner, [command])), tx)
 
-    def submit_as(self, apply: Apply[C, A], command: C, weight: int = 1) -> Future[A]:
-        """As `_do`, but without waiting; where the hub does not combine, the future is done when it is returned."""
-        if self._hub.combiner is not None:
-            return self._hub.combiner.submit(apply, command, weight)
-        done: Future[A] = Future()
-        try:
-            done.set_result(self._do(apply, command, None))
-        except Exception as error:  # noqa: BLE001  it is the future's
-            done.set_exception(error)
-        return done
+    def _submit(self, apply: Apply[C, A], command: C, weight: int = 1) -> Future[A]:
+        """As `_do`, but without waiting."""
+        return self._hub.submit(apply, command, weight)
 
     def _handing_out(self) -> Any:
         """This desk for the async face: what would wait for the combiner returns its future; None without a combiner."""
         if self._hub.combiner is None:
             return None
         desk = copy(self)
-        vars(desk)["_do"] = lambda apply, command, _tx, weight=1: self.submit_as(apply, command, weight)
+        vars(desk)["_do"] = lambda apply, command, _tx, weight=1: self._submit(apply, command, weight)
         return desk
 
 
-def _only(answers: Sequence[A | Exception]) -> A:
+def only(answers: Sequence[A | Exception]) -> A:
+    """The answer to a lone command; an exception among answers is its caller's."""
     (answer,) = answers
     if isinstance(answer, Exception):
         raise answer

@@ -109,7 +109,7 @@ class StockDesk(GoodsDesk, PromiseDesk, AvailabilityDesk):
 
         Cancelling it takes the command back where its batch has not begun. Raises `Overloaded` where too many wait.
         """
-        return self.submit_as(self._apply_each, asked(command), _lines(command))
+        return self._submit(self._apply_each, asked(command), _lines(command))
 
     def _answers(self, tx: Transaction, commands: Sequence[Asked]) -> list[StockAnswer | DuplicateKeyMismatch]:
         answers = self._resourced(tx, commands)
@@ -199,7 +199,7 @@ class OrdersDesk(Desk):
 
     def submit(self, order: Order, *, offer: bool = True) -> Future[PlacedOrder]:
         """`place` without waiting: the future has the answer, or the exception, once it is committed."""
-        return self.submit_as(self._place if offer else self._place_unoffered, order, len(order.lines))
+        return self._submit(self._place if offer else self._place_unoffered, order, len(order.lines))
 
     def _offered(self, tx: Transaction, orders: Sequence[Order]) -> list[PlacedOrder]:
         return place_orders(tx, orders, self._hub.context(tx))
@@ -259,7 +259,7 @@ class FulfilmentDesk(Desk):
 
     def submit(self, command: FulfilmentCommand) -> Future[FulfilmentAnswer]:
         """`apply` without waiting: the future has the answer, or the exception, once it is committed."""
-        return self.submit_as(self._apply, command)
+        return self._submit(self._apply, command)
 
     def _answers(self, tx: Transaction, commands: Sequence[FulfilmentCommand]) -> list[FulfilmentAnswer]:
         return apply_fulfilment(tx, commands, self._hub.context(tx))

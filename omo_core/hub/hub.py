@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from omo_core.allocation import SourcingPolicy
 from omo_core.channels.port import ChannelAdapter
 from omo_core.hub.aio import AsyncDesk
-from omo_core.hub.desk import Desk
+from omo_core.hub.desk import only
 from omo_core.hub.desks import (
     ChannelDesks,
     FulfilmentDesk,
@@ -126,9 +126,17 @@ class OrderHub:
         """Let a kind of command of the host's own share transactions with ours, in the order they come.
 
         `apply(tx, commands)` gives one answer each; give the same callable each time, because neighbours of one kind
-        are applied together. See `Combiner.submit`.
+        are applied together. See `Combiner.submit`. Where the hub does not combine, the future is done when it is
+        returned.
         """
-        return Desk(self).submit_as(apply, command, weight)
+        if self.combiner is not None:
+            return self.combiner.submit(apply, command, weight)
+        done: Future[A] = Future()
+        try:
+            done.set_result(self.run(lambda tx: only(apply(tx, [command]))))
+        except Exception as error:  # noqa: BLE001  it is the future's
+            done.set_exception(error)
+        return done
 
     def together(self) -> AbstractContextManager[None]:
         """Let what this thread submits in a `with` block be queued at once, so that it shares transactions.
