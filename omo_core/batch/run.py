@@ -25,15 +25,15 @@ from omo_core.hub import OrderHub
 from omo_core.hub.desks import read_network_file
 from omo_core.model.errors import DuplicateKeyMismatch, InvalidInput
 from omo_core.model.fulfilment import FulfilmentAnswer, PlacedOrder
+from omo_core.model.orders import Order
 from omo_core.model.refusals import Refusal
-from omo_core.model.stock import StockAnswer
+from omo_core.model.stock import CounterSale, StockAnswer
 from omo_core.orders import CancelOrder
 from omo_core.storage.clock import ManualClock
 from omo_core.storage.transaction import Transaction
 
 T = TypeVar("T")
 A = TypeVar("A")
-C = TypeVar("C")
 Mark = Callable[[Transaction, Sequence[str]], None]
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done and, where known, how much there is (else 0)."""
@@ -183,21 +183,26 @@ class Run:
             self._step(step)
 
     def _step(self, messages: Sequence[Message]) -> None:
-        """Counter sales, then orders, of one step of time; then what cancels orders."""
+        """Counter sales, then orders, of one step of time, gathered for one transaction; then what cancels orders."""
         sales = [one for one in messages if one.event.counter_sale is not None and self._is_known(one)]
         commands = [one.event.counter_sale.command() for one in sales if one.event.counter_sale is not None]
         placing = [one for one in messages if one.event.order is not None]
         orders = [one.event.order for one in placing if one.event.order is not None]
-        self._count_sales(self._stage("counter sales", lambda: self._answers(sales, self.hub.stock.submit, commands)))
-        self._count_orders(self._stage("place", lambda: self._answers(placing, self.hub.orders.submit, orders)))
+        with self.hub.together():
+            sold = [self.hub.submit(self._sell, command) for command in commands]
+            placed = [self.hub.submit(self._place, order) for order in orders]
+        self._count_sales(self._answered(sales, sold))
+        self._count_orders(self._answered(placing, placed))
         self._cancel(messages)
 
-    def _answers(
-        self, messages: Sequence[Message], submit: Callable[[C], Future[A]], commands: Sequence[C]
-    ) -> list[tuple[Message, A]]:
-        """Commands go through the hub's combiner together; one that cannot be applied is rejected, and no other."""
-        with self.hub.together():
-            futures = [submit(command) for command in commands]
+    def _sell(self, tx: Transaction, commands: Sequence[CounterSale]) -> list[StockAnswer]:
+        return self._stage("counter sales", lambda: self.hub.stock.apply_many(commands, tx=tx))
+
+    def _place(self, tx: Transaction, orders: Sequence[Order]) -> list[PlacedOrder]:
+        return self._stage("place", lambda: self.hub.orders.place_many(orders, tx=tx))
+
+    def _answered(self, messages: Sequence[Message], futures: Sequence[Future[A]]) -> list[tuple[Message, A]]:
+        """Messages with their answers; one that cannot be applied is rejected, and no other."""
         answered = []
         for message, future in zip(messages, futures, strict=True):
             try:

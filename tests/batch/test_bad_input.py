@@ -76,7 +76,7 @@ def test_bad_rows_leave_nothing_behind(spoilt: Shop, shop: Shop) -> None:
 def test_the_same_receipt_with_other_goods_is_refused(shop: Shop) -> None:
     shop.write_orders([sale(1), sale(1), sale(1, quantity=2)])
     outcome = shop.run()
-    assert shop.rejected() == [("orders.jsonl", 3, "duplicate_key_mismatch")]
+    assert shop.rejected() == [("orders.jsonl", 3, "key_reused")]
     assert outcome.summary.totals.counter_lines == 1
 
 

@@ -137,7 +137,7 @@ def test_a_database_of_another_version_is_refused_with_what_helps(
 
 
 def test_ctrl_c_says_that_the_same_command_goes_on(omo: Omo, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    from omo_core.hub.desks import FulfilmentDesk
+    from omo_core.batch.nodes import SimulatedNodes
 
     shop.write_orders(busy_day(12))
 
@@ -145,7 +145,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(omo: Omo, shop: Shop, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(FulfilmentDesk, "open", interrupted)
+        patched.setattr(SimulatedNodes, "answer", interrupted)
         said = omo(*run_words(shop))
     assert said.code == 130
     assert said.err.endswith(
