@@ -96,7 +96,7 @@ def slowly(*values: object) -> Any:
         slowly(of_one("3 * nobody"), Verdict.UNSOUND),  # fails for a name that is none
         slowly(of_one("3 *"), Verdict.UNSOUND),  # nothing can be imported
         slowly(of_one("3 * number", test="test_gone"), Verdict.UNSOUND),
-        slowly(of_one("3", test="test_patience"), Verdict.SLOW),
+        slowly(of_one("600", test="test_patience"), Verdict.SLOW),
     ],
     ids=["right", "same", "blind", "other-reason", "no-name", "no-syntax", "no-test", "endless"],
 )
