@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from omo_core.inventory.backorders import promised_ahead
 from omo_core.inventory.free_sql import free_of_pairs, free_of_skus
 from omo_core.inventory.inbound import inbound_due
 from omo_core.inventory.load import ROW_COLUMNS, ROW_KEY
@@ -61,15 +62,19 @@ def available_in_bulk(
 
     Any number of pairs is a handful of statements. Nodes that do not serve the channel have nothing for it, and what
     quotas keep for others is not there for it: each number holds while the others are not taken. `by` an instant,
-    what should come to the node until then counts too.
+    what should come to the node until then counts too, less what is promised ahead of it.
     """
     withheld = withheld_nodes(tx, channel)
     found = {(sku, node): units for sku, node, units in free_of_pairs(tx, pairs) if node not in withheld}
     shares = Shares.read(tx, _few({sku for sku, _ in pairs}))
-    due = inbound_due(tx, by, pairs=set(pairs)) if by is not None else {}
-    for pair, units in due.items():
-        if pair[1] not in withheld:
-            found[pair] = found.get(pair, 0) + units
+    if by is not None:
+        due = inbound_due(tx, by, pairs=set(pairs))
+        ahead = promised_ahead(tx, {sku for sku, _ in due})
+        for (sku, node), units in due.items():
+            if node not in withheld:
+                # Whoever waits for goods at any node may get these.
+                left = max(0, units - ahead.get((sku, node), 0) - ahead.get((sku, ""), 0))
+                found[sku, node] = found.get((sku, node), 0) + left
     if shares.skus:
         _count_free(tx, shares, by)
         _limit(found, shares, channel)
@@ -95,7 +100,7 @@ def available_to_promise(
     withheld = withheld_nodes(tx, channel)
     units = sum(units for _, at, units in available_of_skus(tx, [sku]) if at not in withheld)
     if by is not None:
-        units += sum(due for (_, at), due in inbound_due(tx, by, skus=[sku]).items() if at not in withheld)
+        units += _due_of_skus(tx, by, [sku], withheld).get(sku, 0)
     shares = Shares.read(tx, [sku])
     if not shares.skus:
         return units
@@ -128,8 +133,22 @@ def _count_free(tx: Transaction, shares: Shares, by: datetime | None) -> None:
     for sku, _, units in available_of_skus(tx, shares.skus):
         shares.add_free(sku, units)
     if by is not None:
-        for (sku, _), units in inbound_due(tx, by, skus=shares.skus).items():
+        for sku, units in _due_of_skus(tx, by, shares.skus).items():
             shares.add_free(sku, units)
+
+
+def _due_of_skus(
+    tx: Transaction, by: datetime, skus: Sequence[str], withheld: frozenset[str] = frozenset()
+) -> dict[str, int]:
+    """What should come of each item to nodes that are not withheld, less all that is promised ahead of it."""
+    due: dict[str, int] = {}
+    for (sku, node), units in inbound_due(tx, by, skus=skus).items():
+        if node not in withheld:
+            due[sku] = due.get(sku, 0) + units
+    for (sku, node), units in promised_ahead(tx, due).items():
+        if node not in withheld:
+            due[sku] = max(0, due[sku] - units)
+    return due
 
 
 def _limit(found: dict[Pair, int], shares: Shares, channel: str | None) -> None:

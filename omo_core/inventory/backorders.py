@@ -266,6 +266,12 @@ def backorder_caps(tx: Transaction, skus: Iterable[str]) -> list[BackorderCap]:
     return [CapRow(*row).value() for row in rows]
 
 
+def promised_ahead(tx: Transaction, skus: Iterable[str]) -> dict[CapKey, int]:
+    """Open units promised ahead of stock, by (sku, node); node '' of those that wait for goods at any node."""
+    rows = tx.select(tables.backorder_cap, (*_CAP_KEY, "promised"), ("sku",), {(sku,) for sku in skus})
+    return {(sku, node): promised for sku, node, promised in rows if promised}
+
+
 def backorders_of(tx: Transaction, owners: Iterable[str]) -> list[Backorder]:
     """Every backorder of the owners, open and closed, in order of owner and age."""
     rows = tx.select(tables.backorder, _COLUMNS, ("owner",), [(owner,) for owner in owners])

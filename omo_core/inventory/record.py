@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any
 
-from omo_core.inventory.load import ROW_COLUMNS, ROW_KEY
+from omo_core.inventory.load import HOLD_COLUMNS, ROW_COLUMNS, ROW_KEY
 from omo_core.inventory.working import POSTING_COLUMNS, HeldUnits, Row, WorkingSet
 from omo_core.model.errors import InvariantViolation
 from omo_core.model.stock import SELLABLE
@@ -15,27 +15,7 @@ from omo_core.storage.transaction import Transaction
 
 _COUNTERS = ("on_hand", "reserved", "safety", "shortage")
 _KNOWN = (*ROW_KEY, *_COUNTERS, "safety_permille", "version", "next_version")
-_HOLD_COLUMNS = (
-    "hold",
-    "owner",
-    "line",
-    "sku",
-    "node",
-    "condition",
-    "quantity",
-    "pending",
-    "issued",
-    "released",
-    "state",
-    "placed_at_us",
-    "expires_at_us",
-    "operation_id",
-    "returned",
-    "extended",
-    "dies_at_us",
-    "channel",
-    "quota",
-)
+_HOLD_COLUMNS = (*HOLD_COLUMNS, "condition")
 
 
 def record(tx: Transaction, work: WorkingSet) -> None:
@@ -107,7 +87,6 @@ def _fresh(hold: HeldUnits) -> tuple[Any, ...]:
         hold.line,
         hold.sku,
         hold.node,
-        SELLABLE,
         hold.quantity,
         hold.pending,
         hold.issued,
@@ -121,6 +100,7 @@ def _fresh(hold: HeldUnits) -> tuple[Any, ...]:
         hold.dies_at_us,
         hold.channel,
         hold.quota,
+        SELLABLE,
     )
 
 

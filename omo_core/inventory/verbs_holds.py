@@ -12,11 +12,13 @@ from omo_core.inventory.verb import Outcome, Verb, cells_of_lines, sellable, sum
 from omo_core.inventory.verbs_capacity import change_claims, refusals_of_slots
 from omo_core.inventory.working import CUSTOMER, Cell, HeldUnits, Row, WorkingSet
 from omo_core.model.promised import SlotClaim
+from omo_core.model.promises import PartOfHold
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import (
     ConfirmHolds,
     HoldRequest,
     HoldState,
+    Issue,
     IssueHolds,
     PlaceHolds,
     ReleaseHolds,
@@ -85,24 +87,15 @@ def _release(work: WorkingSet, operation_id: str, command: ReleaseHolds) -> Outc
 
 
 def _issue(work: WorkingSet, operation_id: str, command: IssueHolds) -> Outcome:
-    quantities: dict[str, int] = {}
-    for line in command.lines:
-        quantities[line.hold] = quantities.get(line.hold, 0) + line.quantity
-    holds, refusals = open_holds(work, quantities)
-    refusals = refusals or tuple(
-        refusal for hold in holds if (refusal := decide_issue(hold, quantities[hold.hold])) is not None
-    )
+    parts, refusals = parts_of_holds(work, command.lines)
     if refusals:
         return Outcome(refusals)
-    leaving: dict[Cell, int] = {}
-    for hold in holds:
-        units = quantities[hold.hold]
+    for hold, units in parts:
         hold.issue(units)
-        leaving[hold.cell] = leaving.get(hold.cell, 0) + units
-    for cell, units in leaving.items():
+    for cell, units in by_cell(parts).items():
         work.post(operation_id, cell, quantity=-units, reserved=-units)
         work.balance(operation_id, CUSTOMER, cell, units)
-    return Outcome(holds=tuple(hold.value() for hold in holds))
+    return Outcome(holds=tuple(hold.value() for hold, _ in parts))
 
 
 def end_holds(work: WorkingSet, operation_id: str, holds: Iterable[HeldUnits], end: HoldState) -> None:
@@ -113,6 +106,28 @@ def end_holds(work: WorkingSet, operation_id: str, holds: Iterable[HeldUnits], e
         hold.release(hold.pending, end)
     for cell, units in freed.items():
         work.post(operation_id, cell, reserved=-units)
+
+
+def parts_of_holds(
+    work: WorkingSet, lines: Iterable[Issue | PartOfHold]
+) -> tuple[list[tuple[HeldUnits, int]], tuple[Refusal, ...]]:
+    """The named holds and the units named of each, if all are open and have so many pending; else the reasons."""
+    units: dict[str, int] = {}
+    for line in lines:
+        units[line.hold] = units.get(line.hold, 0) + line.quantity
+    holds, refusals = open_holds(work, units)
+    refusals = refusals or tuple(
+        refusal for hold in holds if (refusal := decide_issue(hold, units[hold.hold])) is not None
+    )
+    return [(hold, units[hold.hold]) for hold in holds], refusals
+
+
+def by_cell(parts: Iterable[tuple[HeldUnits, int]]) -> dict[Cell, int]:
+    """Units of holds, summed by the stock rows that carry them."""
+    sums: dict[Cell, int] = {}
+    for hold, units in parts:
+        sums[hold.cell] = sums.get(hold.cell, 0) + units
+    return sums
 
 
 def open_holds(work: WorkingSet, hold_ids: Iterable[str]) -> tuple[list[HeldUnits], tuple[Refusal, ...]]:
@@ -139,10 +154,7 @@ def _us(instant: datetime | None) -> int | None:
 
 
 def _pending_by_cell(holds: Iterable[HeldUnits]) -> dict[Cell, int]:
-    sums: dict[Cell, int] = {}
-    for hold in holds:
-        sums[hold.cell] = sums.get(hold.cell, 0) + hold.pending
-    return sums
+    return by_cell((hold, hold.pending) for hold in holds)
 
 
 def _refusals_of_places(work: WorkingSet, sums: Mapping[Cell, int], freed: Mapping[Cell, int]) -> tuple[Refusal, ...]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from omo_core.inventory.decide import decide_issue
 from omo_core.inventory.extensions import Extensions, decide_extend
 from omo_core.inventory.verb import Outcome, Verb
-from omo_core.inventory.verbs_holds import open_holds
-from omo_core.inventory.working import Cell, WorkingSet
+from omo_core.inventory.verbs_holds import by_cell, open_holds, parts_of_holds
+from omo_core.inventory.working import WorkingSet
 from omo_core.model.promises import ExtendHolds, ReleaseUnits
 from omo_core.model.stock import HoldState
 from omo_core.storage.clock import to_us
@@ -30,23 +29,14 @@ def _extend(work: WorkingSet, _operation_id: str, command: ExtendHolds) -> Outco
 
 
 def _release_units(work: WorkingSet, operation_id: str, command: ReleaseUnits) -> Outcome:
-    quantities: dict[str, int] = {}
-    for line in command.lines:
-        quantities[line.hold] = quantities.get(line.hold, 0) + line.quantity
-    holds, refusals = open_holds(work, quantities)
-    refusals = refusals or tuple(
-        refusal for hold in holds if (refusal := decide_issue(hold, quantities[hold.hold])) is not None
-    )
+    parts, refusals = parts_of_holds(work, command.lines)
     if refusals:
         return Outcome(refusals)
-    freed: dict[Cell, int] = {}
-    for hold in holds:
-        units = quantities[hold.hold]
+    for hold, units in parts:
         hold.release(units, HoldState.RELEASED)
-        freed[hold.cell] = freed.get(hold.cell, 0) + units
-    for cell, units in freed.items():
+    for cell, units in by_cell(parts).items():
         work.post(operation_id, cell, reserved=-units)
-    return Outcome(holds=tuple(hold.value() for hold in holds))
+    return Outcome(holds=tuple(hold.value() for hold, _ in parts))
 
 
 VERBS: Final[Mapping[type, Verb]] = {

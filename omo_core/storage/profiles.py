@@ -182,9 +182,14 @@ def _open_postgres(url: URL) -> Engine:
     if url.drivername != "postgresql+psycopg":
         raise InvalidInput(f"The driver {url.drivername!r} is not supported; write postgresql+psycopg://…")
     try:
-        return create_engine(url, connect_args=_patience(url), pool_size=8, max_overflow=56, pool_timeout=30)
+        return _engine(url, connect_args=_patience(url), pool_size=8, max_overflow=56, pool_timeout=30)
     except (ModuleNotFoundError, ImportError, NoSuchModuleError) as error:
         raise DatabaseError("PostgreSQL needs its driver; pip install omo-core[postgres]") from error
+
+
+def _engine(url: URL, **options: Any) -> Engine:
+    """An engine whose errors and logs quote no values: an order's document holds names and addresses."""
+    return create_engine(url, hide_parameters=True, **options)
 
 
 def _patience(url: URL) -> dict[str, Any]:
@@ -198,10 +203,10 @@ def _open_sqlite(url: URL) -> tuple[Engine, Profile]:
         raise InvalidInput(f"The driver {url.drivername!r} is not supported; write sqlite:///shop.db")
     in_memory = url.database in (None, "", ":memory:")
     if in_memory:
-        engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+        engine = _engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
     else:
         _check_folder(url.database or "")
-        engine = create_engine(url, connect_args={"check_same_thread": False}, pool_size=8, max_overflow=56)
+        engine = _engine(url, connect_args={"check_same_thread": False}, pool_size=8, max_overflow=56)
     event.listen(engine, "connect", _settle_in_memory if in_memory else _settle_file)
     event.listen(engine, "begin", _begin_sqlite)
     return engine, SqliteProfile(in_memory=in_memory)

@@ -14,6 +14,7 @@ from omo_core.model.items import Item
 from omo_core.model.network import Network, Node, NodeKind
 from omo_core.storage.catalogue import save_network
 from tests.inventory.conftest import NODES, POOL, Shop, open_shop, receive
+from tests.inventory.test_backorders import ahead, set_cap
 from tests.inventory.test_publication import tell
 from tests.inventory.test_quotas import buy, cap, fence
 
@@ -64,6 +65,27 @@ def test_what_should_come_by_a_day_counts_from_that_day(shop: Shop) -> None:
     assert free(shop, node="KHH", days=9) == 1
     shop.apply(fence("f", "live", 6))
     assert [free(shop, "shopify", days=days) for days in (None, 2, 4)] == [0, 2, 5]
+
+
+def test_what_is_promised_ahead_is_not_promised_again(shop: Shop) -> None:
+    announced = tuple(
+        ExpectReceipt(
+            key=f"e{node}",
+            inbound="ASN",
+            node=node,
+            lines=(Expected(sku="MUG", quantity=units, due_at=shop.clock.now() + DAY),),
+        )
+        for node, units in (("TPE", 6), ("KHH", 4))
+    )
+    shop.apply(receive("r", ("MUG", "TPE", 1)), *announced, set_cap("any", 9), set_cap("here", 9, node="TPE"))
+    assert shop.apply(ahead("b", ("MUG", "TPE", 2)))[0].applied
+    assert [free(shop, days=1), free(shop, node="TPE", days=1), free(shop, node="KHH", days=1)] == [9, 5, 4]
+    assert shop.apply(ahead("c", ("MUG", None, 3)))[0].applied
+    assert [free(shop, days=1), free(shop, node="TPE", days=1), free(shop, node="KHH", days=1)] == [6, 2, 1]
+    assert free(shop) == 1
+    # However much is promised ahead, what is there now stays to be promised.
+    assert shop.apply(ahead("d", ("MUG", None, 6), ("MUG", "TPE", 7)))[0].applied
+    assert [free(shop, days=1), free(shop, node="TPE", days=1)] == [1, 1]
 
 
 def test_kits_and_publications_keep_within_the_quotas(shop: Shop) -> None:

@@ -206,6 +206,17 @@ def test_an_unreachable_server_is_named_without_its_password(tmp_path: Path) -> 
     assert str(tmp_path) in str(caught.value).replace("%2F", "/")
 
 
+def test_an_error_quotes_no_values(shared_url: str) -> None:
+    """An order's document holds names and addresses, and hosts write errors into logs."""
+    row = item("A", document='{"name": "Ms Marker"}')
+    with Database.open(shared_url) as database:
+        database.run(POOL, lambda tx: tx.insert(tables.item, [row]))
+        with pytest.raises(IntegrityError) as caught:
+            database.run(POOL, lambda tx: tx.insert(tables.item, [row]))
+    assert "omo_item" in str(caught.value)
+    assert "Marker" not in str(caught.value)
+
+
 def test_an_unknown_postgresql_database_is_named(postgres_url: str) -> None:
     with pytest.raises(DatabaseError, match="does not exist"):
         Database.open(create_engine(postgres_url).url.set(database="nowhere"))
