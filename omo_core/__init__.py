@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 _HOMES = {
     "omo_core.allocation": ["SourcingPolicy"],
     "omo_core.hub": ["OrderHub"],
+    "omo_core.inventory.repair": ["AcknowledgeFindings", "RepairAnswer", "RepairRow"],
     "omo_core.model.errors": [
         "BodyTooLarge",
         "DatabaseError",
@@ -135,6 +136,11 @@ __all__ = sorted(_HOME_OF)  # noqa: PLE0605  one table, not two
 if TYPE_CHECKING:
     from omo_core.allocation import SourcingPolicy as SourcingPolicy
     from omo_core.hub import OrderHub as OrderHub
+    from omo_core.inventory.repair import (
+        AcknowledgeFindings as AcknowledgeFindings,
+        RepairAnswer as RepairAnswer,
+        RepairRow as RepairRow,
+    )
     from omo_core.model.availability import (
         AvailabilityDelta as AvailabilityDelta,
         PublicationRule as PublicationRule,

@@ -11,9 +11,7 @@ from omo_core.cli.options import AsJson, DatabaseUrl, Pool
 from omo_core.cli.terminal import print_json, say
 
 if TYPE_CHECKING:
-    from omo_core.hub import OrderHub
     from omo_core.inventory.repair import RepairAnswer, RepairRow
-    from omo_core.storage.transaction import Transaction
 
 Schema = Annotated[
     str | None, typer.Option("--schema", metavar="NAME", help="PostgreSQL schema that holds our tables.")
@@ -46,7 +44,7 @@ def repair(
     must_exist(database)
     command = _command(sku=sku, node=node, condition=condition, on_hand=on_hand, by=by, reason=reason, key=key)
     with OrderHub(Database.open(database, schema=schema, migrate="never"), pool=pool) as hub:
-        answer = hub.run(lambda tx: _repair(tx, hub, command))
+        answer = hub.repair(command)
     if json:
         print_json(answer.model_dump(mode="json"))
     else:
@@ -66,17 +64,6 @@ def _command(**values: object) -> RepairRow:
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")
         raise InvalidInput(f"--{option}: {first['msg']}") from error
-
-
-def _repair(tx: Transaction, hub: OrderHub, command: RepairRow) -> RepairAnswer:
-    """Orders whose goods are not there are sourced elsewhere in the same transaction, as after a counter sale."""
-    from omo_core.inventory.repair import repair as mend
-    from omo_core.orders import resource_displaced
-
-    answer = mend(tx, command)
-    if answer.displaced:
-        resource_displaced(tx, answer.displaced, hub.context(tx))
-    return answer
 
 
 def _print(answer: RepairAnswer) -> None:

@@ -25,8 +25,9 @@ from omo_core.hub.desks import (
 )
 from omo_core.inventory.auditor import AuditReport, audit
 from omo_core.inventory.combiner import Apply, Combiner
+from omo_core.inventory.repair import AcknowledgeFindings, RepairAnswer, RepairRow, acknowledge, repair
 from omo_core.model.errors import HubClosed, InvalidInput
-from omo_core.orders import SourcingContext
+from omo_core.orders import SourcingContext, resource_displaced
 from omo_core.storage.catalogue import network_version, read_network
 from omo_core.storage.clock import Clock
 from omo_core.storage.database import Database
@@ -168,3 +169,21 @@ class OrderHub:
     def audit(self, *, halt: bool = False) -> AuditReport:
         """Check every invariant that the pool's state can show; `halt` stops sales from rows that broke one."""
         return self.run(lambda tx: audit(tx, halt=halt), read_only=not halt)
+
+    def repair(self, command: RepairRow, *, tx: Transaction | None = None) -> RepairAnswer:
+        """Put a broken stock row right, as somebody counted it, and let it sell again; a sound row is refused.
+
+        Orders whose promised goods are not there are sourced anew in the same transaction. Raises `InvariantViolation`
+        where a repair does not mend what is broken.
+        """
+        return self.run(lambda inner: self._repaired(inner, command), tx)
+
+    def acknowledge(self, command: AcknowledgeFindings, *, tx: Transaction | None = None) -> RepairAnswer:
+        """Take note of findings that belong to no row and are written for good; audits list them as acknowledged."""
+        return self.run(lambda inner: acknowledge(inner, command), tx)
+
+    def _repaired(self, tx: Transaction, command: RepairRow) -> RepairAnswer:
+        answer = repair(tx, command)
+        if answer.displaced:
+            resource_displaced(tx, answer.displaced, self.context(tx))
+        return answer
