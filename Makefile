@@ -28,7 +28,7 @@ test: $(DEV_STAMP) check  ## every check and every test
 	$(BIN)/pytest -n 2
 
 quick: $(DEV_STAMP) check  ## types, lint and unit tests, in under a minute
-	$(BIN)/pytest -n 2 -m "not slow and not postgres"
+	$(BIN)/pytest -n 2 -m "not slow and not postgres and not file"
 
 check: $(DEV_STAMP)  ## types, lint, format and import contracts
 	$(BIN)/ruff check

@@ -47,7 +47,11 @@ def postgres_template(postgres_server: PostgresServer) -> str:
     return name
 
 
-ENGINES = ["sqlite-memory", "sqlite-file", pytest.param("postgresql", marks=pytest.mark.postgres)]
+ENGINES = [
+    "sqlite-memory",
+    pytest.param("sqlite-file", marks=pytest.mark.file),
+    pytest.param("postgresql", marks=pytest.mark.postgres),
+]
 
 
 @pytest.fixture(params=ENGINES)

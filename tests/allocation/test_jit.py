@@ -107,6 +107,7 @@ print(digest.hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_the_same_decisions_without_a_compiler() -> None:
     assert python(SAME_DECISIONS, NUMBA_DISABLE_JIT="1") == python(SAME_DECISIONS)
 

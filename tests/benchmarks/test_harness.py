@@ -12,6 +12,8 @@ import pytest
 from benchmarks.__main__ import available, main
 from benchmarks.harness import Benchmark, Context
 
+pytestmark = pytest.mark.slow
+
 
 def counting(context: Context) -> None:
     print("a benchmark may chatter")

@@ -30,6 +30,8 @@ from benchmarks.reservations_workloads import WORKLOADS, Request, requests
 from omo_core.storage.database import Database
 from omo_core.testing.postgres import PostgresServer
 
+pytestmark = pytest.mark.slow
+
 SCARCE = 30
 TINY = Plan(
     rows=40,

@@ -113,6 +113,7 @@ QUOTAS = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(
     stock=st.tuples(st.integers(0, 6), st.integers(0, 6)),
     quotas=QUOTAS,
