@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -22,10 +21,9 @@ from omo_core.batch.files import (
 )
 from omo_core.channels.native import NativeAdapter
 from omo_core.channels.port import ChannelAdapter, ChannelEvent, EventKind
-from omo_core.exchange import Received, SignedMessage
+from omo_core.exchange import ReadMessage, Received, SignedMessage
 from omo_core.hub import OrderHub
 from omo_core.model.errors import InvalidInput, OmoError
-from omo_core.storage.transaction import Transaction
 
 _LIST_OF_ORDERS: Final = re.compile(rb'\s*(\[|\{\s*"orders"\s*:)')
 _PLAIN_NUMBER: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -39,6 +37,16 @@ class Message:
     line: int
     at: datetime
     event: ChannelEvent
+
+
+@dataclass(slots=True)
+class ReadLines:
+    """What lines of the file say, before the signed ones among them are remembered."""
+
+    lines: int
+    unsigned: list[tuple[InputLine, ChannelEvent]] = field(default_factory=list)
+    signed: list[tuple[InputLine, ReadMessage]] = field(default_factory=list)
+    rejected: list[RejectedRow] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,57 +103,34 @@ class Reader:
                 continue
         return None
 
-    def read(self, lines: Sequence[InputLine]) -> list[Message]:
-        """The messages of these lines, in the order of the lines."""
-        found: list[Message] = []
-        signed: dict[str, list[InputLine]] = defaultdict(list)
+    def read(self, lines: Sequence[InputLine]) -> ReadLines:
+        """What these lines say, without a look at the database: signed ones await `exchange.remember`."""
+        read = ReadLines(len(lines))
         for line in lines:
-            if line.fault is not None:
-                self._reject(line, *line.fault)
-            elif line.channel is None:
-                found.extend(self._unsigned(line))
+            try:
+                if line.fault is not None:
+                    read.rejected.append(RejectedRow(self._path.name, line.line, *line.fault))
+                elif line.channel is None:
+                    read.unsigned += ((line, event) for event in read_document(self._dialect, line.body))
+                else:
+                    desk = self._hub.channels[line.channel]
+                    read.signed += ((line, one) for one in desk.read_many([SignedMessage(line.headers, line.body)]))
+            except OmoError as error:
+                read.rejected.append(RejectedRow(self._path.name, line.line, error.code, str(error)))
+        return read
+
+    def messages(self, read: ReadLines, remembered: Sequence[Received | InvalidInput]) -> list[Message]:
+        """The messages of lines that were read, in the order of the lines, once the signed ones are remembered."""
+        self._rejected += read.rejected
+        found = [self._message(line, event) for line, event in read.unsigned]
+        for (line, _), one in zip(read.signed, remembered, strict=True):
+            if isinstance(one, InvalidInput):
+                self._reject(line, one.code, str(one))
+            elif one.event is None:
+                self._reject(line, one.reason_code or "parked", one.reason or "the message was parked")
             else:
-                signed[line.channel].append(line)
-        found.extend(self._signed(signed))
+                found.append(self._message(line, one.event))
         return sorted(found, key=lambda one: one.line)
-
-    def _signed(self, by_channel: Mapping[str, Sequence[InputLine]]) -> Iterator[Message]:
-        """Through the channels' doors together; if one of them is refused there, each by itself."""
-        lines = [line for own in by_channel.values() for line in own]
-        try:
-            received = self._receive(by_channel) if lines else []
-        except OmoError:
-            for line in lines:
-                try:
-                    yield from self._messages(line, self._receive({str(line.channel): [line]})[0])
-                except OmoError as error:
-                    self._reject(line, error.code, str(error))
-            return
-        for line, one in zip(lines, received, strict=True):
-            yield from self._messages(line, one)
-
-    def _receive(self, by_channel: Mapping[str, Sequence[InputLine]]) -> list[Received]:
-        def work(tx: Transaction) -> list[Received]:
-            received: list[Received] = []
-            for channel, lines in by_channel.items():
-                messages = [SignedMessage(line.headers, line.body) for line in lines]
-                received += self._hub.channels[channel].receive_many(messages, tx=tx)
-            return received
-
-        return self._hub.run(work)
-
-    def _messages(self, line: InputLine, received: Received) -> Iterator[Message]:
-        if received.event is None:
-            self._reject(line, received.reason_code or "parked", received.reason or "the message was parked")
-        else:
-            yield self._message(line, received.event)
-
-    def _unsigned(self, line: InputLine) -> list[Message]:
-        try:
-            return [self._message(line, event) for event in read_document(self._dialect, line.body)]
-        except OmoError as error:
-            self._reject(line, error.code, str(error))
-            return []
 
     def _message(self, line: InputLine, event: ChannelEvent) -> Message:
         at = self._hub.database.clock.now()

@@ -18,9 +18,11 @@ from omo_core.batch.bookmark import Bookmark
 from omo_core.batch.files import InputLine, RejectedRow, StockRow, fingerprint, read_stock
 from omo_core.batch.nodes import Offer, SimulatedNodes, offers_in_hand
 from omo_core.batch.opening import receive_opening_stock
-from omo_core.batch.reading import CsvRules, Message, Reader
+from omo_core.batch.reading import CsvRules, Message, Reader, ReadLines
+from omo_core.batch.steps import Step, by_time, settled
 from omo_core.channels.native import NativeAdapter
 from omo_core.channels.port import ChannelAdapter, EventKind
+from omo_core.exchange import Received, remember
 from omo_core.hub import OrderHub
 from omo_core.hub.desks import read_network_file
 from omo_core.model.errors import DuplicateKeyMismatch, InvalidInput
@@ -29,7 +31,7 @@ from omo_core.model.orders import Order
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import CounterSale, StockAnswer
 from omo_core.orders import CancelOrder
-from omo_core.storage.clock import ManualClock
+from omo_core.storage.clock import ManualClock, to_us
 from omo_core.storage.transaction import Transaction
 
 T = TypeVar("T")
@@ -110,18 +112,31 @@ class Run:
         kinds = {node.node: node.kind for node in self.network.nodes}
         nodes = SimulatedNodes(kinds, reject_share=self.options.reject_share, seed=self.options.seed)
         done = self._go_on()
-        total = reader.count()
-        self._tell("flow", done, total)
-        for window in _windows(reader.lines(), self.options.window, skip=done):
-            before = len(self.log.rejected)
-            self._window(reader, window)
-            done += len(window)
-            rejected = self.log.rejected[before:] = sorted(self.log.rejected[before:], key=lambda row: row.line)
-            self._answer_offers(nodes, partial(self._bookmark.move, done, rejected))
-            self._tell("flow", done, total)
+        self._flow(reader, nodes, done)
         while self._in_hand:
             self._answer_offers(nodes)
         return self.log
+
+    def _flow(self, reader: Reader, nodes: SimulatedNodes, done: int) -> None:
+        """Window by window through the file: while one is applied, the next one is read."""
+        total = reader.count()
+        self._tell("flow", done, total)
+        windows = _windows(reader.lines(), self.options.window, skip=done)
+        read = self._stage("read", lambda: reader.read(next(windows, [])))
+        with self.hub.together():
+            remembered = self._remember(read)
+        while read.lines:
+            before = len(self.log.rejected)
+            outcomes = settled(remembered)
+            steps = self._submit_window(reader.messages(read, outcomes))
+            done += read.lines
+            self.log.counts["messages"] += read.lines
+            read = self._stage("read", lambda: reader.read(next(windows, [])))
+            for step in steps:
+                self._count(step)
+            rejected = self.log.rejected[before:] = sorted(self.log.rejected[before:], key=lambda row: row.line)
+            remembered = self._answer_offers(nodes, partial(self._bookmark.move, done, rejected), read)
+            self._tell("flow", done, total)
 
     def _start_clock(self, reader: Reader) -> None:
         """The day begins with its first message."""
@@ -174,37 +189,54 @@ class Run:
             unknown.append(Refusal.of("unknown_node", node=node))
         return unknown[0] if unknown else None
 
-    def _window(self, reader: Reader, lines: Sequence[InputLine]) -> None:
-        """One step of the simulated day."""
-        messages = self._stage("read", lambda: reader.read(lines))
-        self.log.counts["messages"] += len(lines)
-        for step in _steps(messages, self.options.step_s):
-            self.clock.set(max(self.clock.now(), step[-1].at))
-            self._step(step)
-
-    def _step(self, messages: Sequence[Message]) -> None:
-        """Counter sales, then orders, of one step of time, gathered for one transaction; then what cancels orders."""
-        sales = [one for one in messages if one.event.counter_sale is not None and self._is_known(one)]
-        commands = [one.event.counter_sale.command() for one in sales if one.event.counter_sale is not None]
-        placing = [one for one in messages if one.event.order is not None]
-        orders = [one.event.order for one in placing if one.event.order is not None]
+    def _submit_window(self, messages: Sequence[Message]) -> list[Step]:
+        """Let the hub have a window's messages, step by step, to be applied in one transaction; does not wait for it."""
+        steps = []
         with self.hub.together():
-            sold = [self.hub.submit(self._sell, command) for command in commands]
-            placed = [self.hub.submit(self._place, order) for order in orders]
-        self._count_sales(self._answered(sales, sold))
-        self._count_orders(self._answered(placing, placed))
-        self._cancel(messages)
+            for within in by_time(messages, self.options.step_s):
+                self.clock.set(max(self.clock.now(), within[-1].at))
+                steps.append(self._submit_step(within, to_us(self.clock.now())))
+        return steps
 
-    def _sell(self, tx: Transaction, commands: Sequence[CounterSale]) -> list[StockAnswer]:
-        return self._stage("counter sales", lambda: self.hub.stock.apply_many(commands, tx=tx))
+    def _submit_step(self, messages: Sequence[Message], now_us: int) -> Step:
+        """Counter sales, then orders, then what cancels orders, all of them at the end of their step of time."""
+        step = Step()
+        # Callables of its own keep a step's commands apart from the next one's.
+        sell, place, cancel = partial(self._sell, now_us), partial(self._place, now_us), partial(self._cancel, now_us)
+        for one in messages:
+            if one.event.counter_sale is not None and self._is_known(one):
+                step.sold.append((one, self.hub.submit(sell, one.event.counter_sale.command())))
+        for one in messages:
+            if one.event.order is not None:
+                step.placed.append((one, self.hub.submit(place, one.event.order)))
+        for one in messages:
+            if one.event.cancellation is not None:
+                back = one.event.cancellation
+                cancelling = CancelOrder(channel=back.channel, external_id=back.external_id)
+                step.cancelled.append((one, self.hub.submit(cancel, cancelling)))
+            elif one.event.kind is not EventKind.OTHER and not _holds_something(one):
+                reason = "the message only names an order; fetch it and put its document in the file"
+                self._reject(one, "not_inside", reason)
+        return step
 
-    def _place(self, tx: Transaction, orders: Sequence[Order]) -> list[PlacedOrder]:
-        return self._stage("place", lambda: self.hub.orders.place_many(orders, tx=tx))
+    def _sell(self, now_us: int, tx: Transaction, commands: Sequence[CounterSale]) -> list[StockAnswer]:
+        return self._stage("counter sales", lambda: self.hub.stock.apply_many(commands, tx=tx.at(now_us)))
 
-    def _answered(self, messages: Sequence[Message], futures: Sequence[Future[A]]) -> list[tuple[Message, A]]:
+    def _place(self, now_us: int, tx: Transaction, orders: Sequence[Order]) -> list[PlacedOrder]:
+        return self._stage("place", lambda: self.hub.orders.place_many(orders, tx=tx.at(now_us)))
+
+    def _cancel(self, now_us: int, tx: Transaction, commands: Sequence[CancelOrder]) -> list[PlacedOrder]:
+        return self.hub.orders.cancel_many(commands, tx=tx.at(now_us))
+
+    def _count(self, step: Step) -> None:
+        self._count_sales(self._answered(step.sold))
+        self._count_orders(self._answered(step.placed))
+        self.log.counts["cancellations"] += len(list(self._answered(step.cancelled)))
+
+    def _answered(self, submitted: Iterable[tuple[Message, Future[A]]]) -> list[tuple[Message, A]]:
         """Messages with their answers; one that cannot be applied is rejected, and no other."""
         answered = []
-        for message, future in zip(messages, futures, strict=True):
+        for message, future in submitted:
             try:
                 answered.append((message, future.result()))
             except (InvalidInput, DuplicateKeyMismatch) as error:
@@ -237,37 +269,32 @@ class Run:
             self._reject(message, unknown.code, unknown.sentence)
         return unknown is None
 
-    def _cancel(self, messages: Sequence[Message]) -> None:
-        cancelling = [one.event.cancellation for one in messages if one.event.cancellation is not None]
-        if cancelling:
-            self.hub.orders.cancel_many(
-                [CancelOrder(channel=one.channel, external_id=one.external_id) for one in cancelling]
-            )
-            self.log.counts["cancellations"] += len(cancelling)
-        unread = [one for one in messages if one.event.kind is not EventKind.OTHER and not _holds_something(one)]
-        for one in unread:
-            self._reject(
-                one, "not_inside", "the message only names an order; fetch it and put its document in the file"
-            )
+    def _remember(self, read: ReadLines) -> list[Future[Received]]:
+        return [self.hub.submit(remember, one) for _, one in read.signed]
 
-    def _answer_offers(self, nodes: SimulatedNodes, mark: Mark | None = None) -> None:
+    def _answer_offers(
+        self, nodes: SimulatedNodes, mark: Mark | None = None, coming: ReadLines | None = None
+    ) -> list[Future[Received]]:
         """Nodes answer what they had in hand when they were last asked, and take note of what they have now.
 
         An offer that a counter sale or a cancellation took back meanwhile is refused, which changes nothing. `mark`
-        keeps the place behind the answers, in their transaction.
+        keeps the place behind the answers, and the messages `coming` next are remembered, in the same transaction.
         """
         commands = nodes.answer(self._in_hand)
 
-        def work() -> list[FulfilmentAnswer]:
+        def work() -> tuple[list[Future[Received]], list[FulfilmentAnswer]]:
             with self.hub.together():
+                # First of all: the inbox comes first in the lock order.
+                remembered = [] if coming is None else self._remember(coming)
                 futures = [self.hub.fulfilment.submit(command) for command in commands]
                 looking = self.hub.submit(_look, mark)
             answers = [future.result() for future in futures]
             self._in_hand = looking.result()
-            return answers
+            return remembered, answers
 
-        answers = self._stage("fulfil", work)
+        remembered, answers = self._stage("fulfil", work)
         self.log.counts.update(f"answers_{answer.kind}" for answer in answers if not answer.refusals)
+        return remembered
 
     def _tell(self, stage: str, done: int, total: int) -> None:
         if self._progress is not None:
@@ -314,15 +341,3 @@ def _look(tx: Transaction, marks: Sequence[Mark | None]) -> list[list[Offer]]:
         if mark is not None:
             mark(tx, [one.fulfilment for one in offers])
     return [offers for _ in marks]
-
-
-def _steps(messages: Sequence[Message], step_s: int) -> Iterator[list[Message]]:
-    """Messages in groups of at most `step_s` simulated seconds, in the order of the file."""
-    step: list[Message] = []
-    for message in messages:
-        if step and (message.at - step[0].at).total_seconds() > step_s:
-            yield step
-            step = []
-        step.append(message)
-    if step:
-        yield step

@@ -44,31 +44,48 @@ class Received:
         return self.event.order if self.event else None
 
 
-def receive_many(tx: Transaction, adapter: ChannelAdapter, messages: Sequence[SignedMessage]) -> list[Received]:
-    """Verify, read and remember messages of one channel, in one transaction.
+@dataclass(frozen=True, slots=True)
+class ReadMessage:
+    """A verified message and what it says; nothing has kept it yet."""
 
-    Raises `ForgedSignature` or `BodyTooLarge` for the whole call, leaving nothing behind: neither is kept, so that
-    strangers cannot fill the inbox. Whatever is signed but unreadable is parked.
+    message: SignedMessage
+    received: Received
+
+
+def read_messages(adapter: ChannelAdapter, messages: Sequence[SignedMessage]) -> list[ReadMessage]:
+    """Verify and read messages of one channel, without a database: `remember` them in a transaction afterwards.
+
+    Raises `ForgedSignature` or `BodyTooLarge` for the whole call: neither is to be kept, so that strangers cannot fill
+    the inbox. What is signed but unreadable is to be parked.
     """
     for message in messages:
         adapter.verify(message.headers, message.body)
-    read = [_read(adapter, message) for message in messages]
+    return [ReadMessage(message, _read(adapter, message)) for message in messages]
+
+
+def remember(tx: Transaction, read: Sequence[ReadMessage]) -> list[Received]:
+    """Keep messages of any channels that were read before, and say of each whether it is new."""
     rows = [
         inbox.Arrival(
-            channel=received.channel,
-            event_key=received.event_key,
-            body=message.body,
-            topic=received.event.topic if received.event else None,
-            state=received.state,
-            reason_code=received.reason_code,
-            reason=received.reason,
+            channel=one.received.channel,
+            event_key=one.received.event_key,
+            body=one.message.body,
+            topic=one.received.event.topic if one.received.event else None,
+            state=one.received.state,
+            reason_code=one.received.reason_code,
+            reason=one.received.reason,
         )
-        for received, message in zip(read, messages, strict=True)
+        for one in read
     ]
     outcomes = inbox.remember(tx, rows)
     conflicts = [_conflict(row) for row, outcome in zip(rows, outcomes, strict=True) if outcome == "mismatch"]
     inbox.remember(tx, conflicts)
-    return [_with_outcome(received, row, outcome) for received, row, outcome in zip(read, rows, outcomes, strict=True)]
+    return [_with_outcome(one.received, row, outcome) for one, row, outcome in zip(read, rows, outcomes, strict=True)]
+
+
+def receive_many(tx: Transaction, adapter: ChannelAdapter, messages: Sequence[SignedMessage]) -> list[Received]:
+    """`read_messages` and `remember` at once, for a caller who has a transaction open anyway."""
+    return remember(tx, read_messages(adapter, messages))
 
 
 def _read(adapter: ChannelAdapter, message: SignedMessage) -> Received:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from omo_core.channels.port import ChannelAdapter
-from omo_core.exchange import Received, SignedMessage, receive_many
+from omo_core.exchange import ReadMessage, Received, SignedMessage, read_messages, remember
 from omo_core.hub.aio import through_combiner
 from omo_core.hub.availability_desk import AvailabilityDesk
 from omo_core.hub.desk import Desk
@@ -319,8 +319,13 @@ class ChannelDesk(Desk):
         return self.receive_many([SignedMessage(headers, body)], tx=tx)[0]
 
     def receive_many(self, messages: Sequence[SignedMessage], *, tx: Transaction | None = None) -> list[Received]:
-        """Many messages in one transaction."""
-        return self._hub.run(lambda inner: receive_many(inner, self.adapter, messages), tx)
+        """Many messages in one transaction, which is opened when they are read and begins with writing."""
+        read = self.read_many(messages)
+        return self._hub.run(lambda inner: remember(inner, read), tx)
+
+    def read_many(self, messages: Sequence[SignedMessage]) -> list[ReadMessage]:
+        """Verify and read messages without keeping them; `exchange.remember` does that, of many channels at once."""
+        return read_messages(self.adapter, messages)
 
 
 class ChannelDesks(Desk):
