@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Final
 
 from pydantic_core import to_json
@@ -11,17 +12,20 @@ from sqlalchemy import func, select
 
 from omo_core.batch.files import StockRow
 from omo_core.hub import OrderHub
-from omo_core.model.stock import Receive
+from omo_core.model.stock import Receive, StockAnswer
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
 
-RECEIPT_LINES: Final = 5_000
+RECEIPT_LINES: Final = 10_000
 """Rows received in one command."""
 
 SCOPE: Final = "opening-stock"
 
 Cell = tuple[str, str]
 """(sku, node)."""
+
+Due = tuple[Cell, int, int]
+"""A cell, the units that came before, and those the list gives it."""
 
 
 def receive_opening_stock(
@@ -40,18 +44,33 @@ def receive_opening_stock(
     due = [(cell, before.get(cell, 0), units) for cell, units in sorted(listed.items()) if units > before.get(cell, 0)]
     done = len(listed) - len(due)
     tell(done, len(listed))
+    at_work: tuple[Future[StockAnswer], int] | None = None
     for start in range(0, len(due), RECEIPT_LINES):
         part = due[start : start + RECEIPT_LINES]
-        lines = tuple({"sku": sku, "node": node, "quantity": units - old} for (sku, node), old, units in part)
-        # Made with all its lines in one call: one by one they take half as long again.
-        hub.stock.apply(Receive.model_validate({"key": _key(part), "scope": SCOPE, "lines": lines}))
-        done += len(part)
-        tell(done, len(listed))
+        # The next command is made while the database is busy with the one before.
+        command = _receipt(part)
+        if at_work is not None:
+            done += _finished(*at_work)
+            tell(done, len(listed))
+        at_work = hub.stock.submit(command), len(part)
+    if at_work is not None:
+        tell(done + _finished(*at_work), len(listed))
     lowered = {cell for cell, units in before.items() if units > listed.get(cell, units)}
     return [(row, before[row.sku, row.node]) for row in rows if (row.sku, row.node) in lowered]
 
 
-def _key(part: Sequence[tuple[Cell, int, int]]) -> str:
+def _receipt(part: Sequence[Due]) -> Receive:
+    """Made with all its lines in one call: one by one they take half as long again."""
+    lines = tuple({"sku": sku, "node": node, "quantity": units - old} for (sku, node), old, units in part)
+    return Receive.model_validate({"key": _key(part), "scope": SCOPE, "lines": lines})
+
+
+def _finished(receipt: Future[StockAnswer], rows: int) -> int:
+    receipt.result()
+    return rows
+
+
+def _key(part: Sequence[Due]) -> str:
     """Two runs at the same time bring the same units once."""
     return hashlib.sha256(to_json(part)).hexdigest()
 

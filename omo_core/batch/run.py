@@ -19,14 +19,14 @@ from omo_core.batch.files import InputLine, RejectedRow, StockRow, fingerprint, 
 from omo_core.batch.nodes import Offer, SimulatedNodes, offers_in_hand
 from omo_core.batch.opening import receive_opening_stock
 from omo_core.batch.reading import CsvRules, Message, Reader, ReadLines
-from omo_core.batch.steps import Step, by_time, settled
+from omo_core.batch.steps import Answering, Ended, Step, by_time, settled
 from omo_core.channels.native import NativeAdapter
 from omo_core.channels.port import ChannelAdapter, EventKind
 from omo_core.exchange import Received, remember
 from omo_core.hub import OrderHub
 from omo_core.hub.desks import read_network_file
 from omo_core.model.errors import DuplicateKeyMismatch, InvalidInput
-from omo_core.model.fulfilment import FulfilmentAnswer, PlacedOrder
+from omo_core.model.fulfilment import FulfilmentAnswer, FulfilmentCommand, PlacedOrder
 from omo_core.model.orders import Order
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import CounterSale, StockAnswer
@@ -113,30 +113,54 @@ class Run:
         nodes = SimulatedNodes(kinds, reject_share=self.options.reject_share, seed=self.options.seed)
         done = self._go_on()
         self._flow(reader, nodes, done)
-        while self._in_hand:
-            self._answer_offers(nodes)
         return self.log
 
     def _flow(self, reader: Reader, nodes: SimulatedNodes, done: int) -> None:
-        """Window by window through the file: while one is applied, the next one is read."""
+        """Window by window through the file, and on until the nodes have nothing in hand.
+
+        One transaction applies a window, and before it what the nodes answer after the one before it, and remembers what
+        the next window says. The one after that is read meanwhile.
+        """
         total = reader.count()
         self._tell("flow", done, total)
         windows = _windows(reader.lines(), self.options.window, skip=done)
-        read = self._stage("read", lambda: reader.read(next(windows, [])))
+        read = self._read(reader, windows)
         with self.hub.together():
             remembered = self._remember(read)
-        while read.lines:
-            before = len(self.log.rejected)
+        coming = self._read(reader, windows)
+        ended: Ended | None = None
+        while read.lines or ended is not None:
             outcomes = settled(remembered)
-            steps = self._submit_window(reader.messages(read, outcomes))
+            rejected_before = len(self.log.rejected)
+            with self.hub.together():
+                remembered = self._remember(coming)  # the inbox comes first in the lock order
+                answering = None if ended is None else self._submit_answers(nodes, ended)
+                steps = self._submit_window(reader.messages(read, outcomes))
+            later = self._read(reader, windows)
+            if ended is not None and answering is not None:
+                self._count_answers(answering)
+                self._tell("flow", ended.messages, total)
+            ended = self._ended(steps, read, done, rejected_before) if read.lines else self._after_hours(ended)
             done += read.lines
-            self.log.counts["messages"] += read.lines
-            read = self._stage("read", lambda: reader.read(next(windows, [])))
-            for step in steps:
-                self._count(step)
-            rejected = self.log.rejected[before:] = sorted(self.log.rejected[before:], key=lambda row: row.line)
-            remembered = self._answer_offers(nodes, partial(self._bookmark.move, done, rejected), read)
-            self._tell("flow", done, total)
+            read, coming = coming, later
+
+    def _read(self, reader: Reader, windows: Iterator[list[InputLine]]) -> ReadLines:
+        return self._stage("read", lambda: reader.read(next(windows, [])))
+
+    def _ended(self, steps: Sequence[Step], read: ReadLines, done: int, rejected_before: int) -> Ended:
+        """Wait for a window, and count what came of it."""
+        for step in steps:
+            self._count(step)
+        self.log.counts["messages"] += read.lines
+        rejected = sorted(self.log.rejected[rejected_before:], key=lambda row: row.line)
+        self.log.rejected[rejected_before:] = rejected
+        return Ended(done + read.lines, to_us(self.clock.now()), rejected)
+
+    def _after_hours(self, ended: Ended | None) -> Ended | None:
+        """Nodes go on where no message comes any more, as long as they have something in hand."""
+        if ended is None or not self._in_hand:
+            return None
+        return Ended(ended.messages, ended.now_us, [])
 
     def _start_clock(self, reader: Reader) -> None:
         """The day begins with its first message."""
@@ -190,12 +214,11 @@ class Run:
         return unknown[0] if unknown else None
 
     def _submit_window(self, messages: Sequence[Message]) -> list[Step]:
-        """Let the hub have a window's messages, step by step, to be applied in one transaction; does not wait for it."""
+        """Hand a window's messages to the hub, step by step."""
         steps = []
-        with self.hub.together():
-            for within in by_time(messages, self.options.step_s):
-                self.clock.set(max(self.clock.now(), within[-1].at))
-                steps.append(self._submit_step(within, to_us(self.clock.now())))
+        for within in by_time(messages, self.options.step_s):
+            self.clock.set(max(self.clock.now(), within[-1].at))
+            steps.append(self._submit_step(within, to_us(self.clock.now())))
         return steps
 
     def _submit_step(self, messages: Sequence[Message], now_us: int) -> Step:
@@ -272,29 +295,30 @@ class Run:
     def _remember(self, read: ReadLines) -> list[Future[Received]]:
         return [self.hub.submit(remember, one) for _, one in read.signed]
 
-    def _answer_offers(
-        self, nodes: SimulatedNodes, mark: Mark | None = None, coming: ReadLines | None = None
-    ) -> list[Future[Received]]:
+    def _submit_answers(self, nodes: SimulatedNodes, ended: Ended) -> Answering:
         """Nodes answer what they had in hand when they were last asked, and take note of what they have now.
 
-        An offer that a counter sale or a cancellation took back meanwhile is refused, which changes nothing. `mark`
-        keeps the place behind the answers, and the messages `coming` next are remembered, in the same transaction.
+        An offer that a counter sale or a cancellation took back meanwhile is refused, which changes nothing. With the
+        answers goes the place in the file: everything up to there is done.
         """
-        commands = nodes.answer(self._in_hand)
+        answer, look = partial(self._answer, ended.now_us), partial(self._look, ended.now_us)
+        given = [self.hub.submit(answer, command) for command in nodes.answer(self._in_hand)]
+        return Answering(given, self.hub.submit(look, partial(self._bookmark.move, ended.messages, ended.rejected)))
 
-        def work() -> tuple[list[Future[Received]], list[FulfilmentAnswer]]:
-            with self.hub.together():
-                # First of all: the inbox comes first in the lock order.
-                remembered = [] if coming is None else self._remember(coming)
-                futures = [self.hub.fulfilment.submit(command) for command in commands]
-                looking = self.hub.submit(_look, mark)
-            answers = [future.result() for future in futures]
-            self._in_hand = looking.result()
-            return remembered, answers
+    def _answer(self, now_us: int, tx: Transaction, commands: Sequence[FulfilmentCommand]) -> list[FulfilmentAnswer]:
+        return self._stage("fulfil", lambda: self.hub.fulfilment.apply_many(commands, tx=tx.at(now_us)))
 
-        remembered, answers = self._stage("fulfil", work)
+    def _look(self, now_us: int, tx: Transaction, marks: Sequence[Mark]) -> list[list[Offer]]:
+        """What nodes have in hand, and with it the place that is kept."""
+        offers = offers_in_hand(tx)
+        for mark in marks:
+            mark(tx.at(now_us), [one.fulfilment for one in offers])
+        return [offers for _ in marks]
+
+    def _count_answers(self, answering: Answering) -> None:
+        answers = [future.result() for future in answering.given]
+        self._in_hand = answering.in_hand.result()
         self.log.counts.update(f"answers_{answer.kind}" for answer in answers if not answer.refusals)
-        return remembered
 
     def _tell(self, stage: str, done: int, total: int) -> None:
         if self._progress is not None:
@@ -332,12 +356,3 @@ def _windows(lines: Iterator[InputLine], size: int, *, skip: int) -> Iterator[li
     rest = islice(lines, skip, None)
     while window := list(islice(rest, size)):
         yield window
-
-
-def _look(tx: Transaction, marks: Sequence[Mark | None]) -> list[list[Offer]]:
-    """What nodes have in hand, and with it the place that is kept; a kind of command of our own for the combiner."""
-    offers = offers_in_hand(tx)
-    for mark in marks:
-        if mark is not None:
-            mark(tx, [one.fulfilment for one in offers])
-    return [offers for _ in marks]

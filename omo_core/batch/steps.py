@@ -7,9 +7,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from omo_core.batch.files import RejectedRow
+from omo_core.batch.nodes import Offer
 from omo_core.batch.reading import Message
 from omo_core.model.errors import InvalidInput
-from omo_core.model.fulfilment import PlacedOrder
+from omo_core.model.fulfilment import FulfilmentAnswer, PlacedOrder
 from omo_core.model.stock import StockAnswer
 
 A = TypeVar("A")
@@ -22,6 +24,23 @@ class Step:
     sold: list[tuple[Message, Future[StockAnswer]]] = field(default_factory=list)
     placed: list[tuple[Message, Future[PlacedOrder]]] = field(default_factory=list)
     cancelled: list[tuple[Message, Future[PlacedOrder]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """What nodes said after a window, and what they will have in hand then."""
+
+    given: list[Future[FulfilmentAnswer]]
+    in_hand: Future[list[Offer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A window that is applied, whose end the pool does not know yet: the place behind it, its time, its rejected rows."""
+
+    messages: int
+    now_us: int
+    rejected: list[RejectedRow]
 
 
 def by_time(messages: Sequence[Message], step_s: int) -> Iterator[list[Message]]:

@@ -99,9 +99,9 @@ class OrderHub:
 
     def close(self) -> None:
         """Answer the commands that wait, then give up the database connections; the hub is not used afterwards."""
-        self._closed = True
         if self.combiner is not None:
-            self.combiner.close()
+            self.combiner.close()  # what waits there may use the desks
+        self._closed = True
         self.database.close()
 
     def __enter__(self) -> Self:

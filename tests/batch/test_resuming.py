@@ -67,7 +67,7 @@ def test_a_window_cut_in_the_middle_is_done_again_once(
 ) -> None:
     """Ctrl-C right after a commit: the goods are sold or held, and the bookmark does not know it yet."""
     shop.write_orders(spoilt_day())
-    name = ("_count_sales", "_count_orders", "_answer_offers")[call - 1]
+    name = ("_count_sales", "_count_orders", "_count_answers")[call - 1]
     really, calls = getattr(Run, name), iter(range(1, 1_000))
 
     def cut(*args: object) -> object:

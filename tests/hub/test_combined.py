@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
 import pytest
@@ -13,7 +13,7 @@ from omo_core.hub import OrderHub
 from omo_core.inventory.combiner import CombinerStats
 from omo_core.model.errors import DatabaseError, DuplicateKeyMismatch, HubClosed
 from omo_core.model.fulfilment import AcceptOffer, OrderState
-from omo_core.model.stock import CounterSale, Demand, HoldRequest, Receive
+from omo_core.model.stock import CounterSale, Demand, HoldRequest, Receive, StockAnswer
 from omo_core.storage.clock import ManualClock
 from omo_core.storage.transaction import Transaction
 from tests.inventory.test_combiner import PATIENCE_S, busy
@@ -194,6 +194,22 @@ def test_a_closed_hub_says_so(hub: OrderHub) -> None:
     ):
         with pytest.raises(HubClosed, match="open another one"):
             late()
+
+
+def test_what_waits_when_the_hub_is_closed_may_still_use_its_desks(hub: OrderHub) -> None:
+    assert hub.combiner is not None
+
+    def receiving(tx: Transaction, commands: Sequence[Receive]) -> list[StockAnswer]:
+        return hub.stock.apply_many(commands, tx=tx)
+
+    with busy(hub.combiner):
+        waiting = hub.submit(receiving, receipt("r"))
+        closing = threading.Thread(target=hub.close)
+        closing.start()
+        while not hub.combiner._closed:
+            closing.join(0.01)
+    closing.join(PATIENCE_S)
+    assert waiting.result(PATIENCE_S).applied
 
 
 def test_a_pool_in_memory_commits_by_itself_unless_told(tmp_path_factory: pytest.TempPathFactory) -> None:
