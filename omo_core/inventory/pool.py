@@ -119,8 +119,7 @@ def _apply_fresh(
         rows.append(Operation(*name, operation_id, command.kind, digests[name], answer.model_dump_json()))
         if answer.displaced or answer.shortages:
             tx.publish(SOLD_SHORT, f"operation/{operation_id}", _sold_short(command, answer))
-    record(tx, work)
-    operations.add(tx, rows)
+    record(tx, work, rows)
     return answers
 
 

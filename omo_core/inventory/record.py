@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -10,7 +10,8 @@ from omo_core.inventory.load import HOLD_COLUMNS, ROW_COLUMNS, ROW_KEY
 from omo_core.inventory.working import POSTING_COLUMNS, HeldUnits, Row, WorkingSet
 from omo_core.model.errors import InvariantViolation
 from omo_core.model.stock import SELLABLE
-from omo_core.storage import tables
+from omo_core.storage import operations, tables
+from omo_core.storage.operations import Operation
 from omo_core.storage.transaction import Transaction
 
 _COUNTERS = ("on_hand", "reserved", "safety", "shortage")
@@ -18,38 +19,51 @@ _KNOWN = (*ROW_KEY, *_COUNTERS, "safety_permille", "version", "next_version")
 _HOLD_COLUMNS = (*HOLD_COLUMNS, "condition")
 
 
-def record(tx: Transaction, work: WorkingSet) -> None:
-    """Write the changed rows and holds, the ledger lines that explain them, and the count tasks.
+def record(tx: Transaction, work: WorkingSet, answered: Sequence[Operation] = ()) -> None:
+    """Write the changed rows and holds, the ledger lines that explain them, the count tasks, and the answers.
 
     Raises `InvariantViolation` where a guard does not hold: someone changed a locked row around the library.
     """
-    _write_rows(tx, [row for row in work.rows.values() if row.version != row.stored_version])
-    _write_holds(tx, work.holds.values())
-    tx.insert_tuples(tables.posting, POSTING_COLUMNS, work.postings)
-    tx.insert(tables.count_task, work.count_tasks)
+    changed = sorted((row for row in work.rows.values() if row.version != row.stored_version), key=attrgetter("cell"))
+    _update_rows(tx, [row for row in changed if row.stored_version])
+    _update_holds(tx, [hold for hold in work.holds.values() if hold.changed])
+    with tx.sent_ahead():
+        tx.insert_tuples(tables.stock, ROW_COLUMNS, [_fresh_row(row) for row in changed if not row.stored_version])
+        fresh = [_fresh_hold(hold) for hold in work.holds.values() if hold.stored is None]
+        tx.insert_tuples(tables.hold, _HOLD_COLUMNS, fresh)
+        tx.insert_tuples(tables.posting, POSTING_COLUMNS, work.postings)
+        tx.insert(tables.count_task, work.count_tasks)
+        operations.add(tx, answered)
     for annex in work.annexes.values():
         annex.record(tx)
 
 
-def _write_rows(tx: Transaction, rows: Iterable[Row]) -> None:
-    known: list[dict[str, Any]] = []
-    fresh: list[tuple[Any, ...]] = []
-    for row in sorted(rows, key=attrgetter("cell")):
-        counters = (row.on_hand, row.reserved, row.safety, row.shortage)
-        if row.stored_version:
-            versions = (row.safety_permille, row.stored_version, row.version)
-            known.append(dict(zip(_KNOWN, (*row.cell, *counters, *versions), strict=True)))
-        else:
-            fresh.append((*row.cell, *counters, row.version, 0, row.safety_permille))
+def _update_rows(tx: Transaction, rows: Sequence[Row]) -> None:
+    known = [
+        dict(
+            zip(
+                _KNOWN,
+                (*row.cell, *_counters(row), row.safety_permille, row.stored_version, row.version),
+                strict=True,
+            )
+        )
+        for row in rows
+    ]
     changes = {name: name for name in (*_COUNTERS, "safety_permille")} | {"version": "next_version"}
     matched = tx.update(tables.stock, known, keys=(*ROW_KEY, "version"), changes=changes)
     _require(matched, len(known), "stock rows")
-    tx.insert_tuples(tables.stock, ROW_COLUMNS, fresh)
 
 
-def _write_holds(tx: Transaction, holds: Iterable[HeldUnits]) -> None:
-    holds = list(holds)
-    tx.insert_tuples(tables.hold, _HOLD_COLUMNS, [_fresh(hold) for hold in holds if hold.stored is None])
+def _counters(row: Row) -> tuple[int, int, int, int]:
+    return (row.on_hand, row.reserved, row.safety, row.shortage)
+
+
+def _fresh_row(row: Row) -> tuple[Any, ...]:
+    """A new row as a tuple of `ROW_COLUMNS`."""
+    return (*row.cell, *_counters(row), row.version, 0, row.safety_permille)
+
+
+def _update_holds(tx: Transaction, holds: Iterable[HeldUnits]) -> None:
     changed = [
         {
             "hold": hold.hold,
@@ -64,7 +78,7 @@ def _write_holds(tx: Transaction, holds: Iterable[HeldUnits]) -> None:
             "expires_at_us": hold.expires_at_us,
         }
         for hold in holds
-        if hold.stored is not None and hold.changed
+        if hold.stored is not None
     ]
     changes = {
         "state": "next_state",
@@ -79,7 +93,7 @@ def _write_holds(tx: Transaction, holds: Iterable[HeldUnits]) -> None:
     _require(matched, len(changed), "holds")
 
 
-def _fresh(hold: HeldUnits) -> tuple[Any, ...]:
+def _fresh_hold(hold: HeldUnits) -> tuple[Any, ...]:
     """A new hold as a tuple of `_HOLD_COLUMNS`."""
     return (
         hold.hold,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation, localcontext
+from functools import cache
 from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
@@ -46,10 +47,16 @@ def of_valid(kind: type[V], /, **fields: Any) -> V:
     value = kind.__new__(kind)
     keep = object.__setattr__  # the value is frozen
     keep(value, "__dict__", fields)
-    keep(value, "__pydantic_fields_set__", set(fields))
+    keep(value, "__pydantic_fields_set__", _fields_of(kind))
     keep(value, "__pydantic_extra__", None)
     keep(value, "__pydantic_private__", None)
     return value
+
+
+@cache
+def _fields_of(kind: type[Value]) -> set[str]:
+    """Shared by the values of a kind: they are frozen, and copies take a set of their own."""
+    return set(kind.model_fields)
 
 
 class _TextRule:

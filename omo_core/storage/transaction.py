@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from datetime import datetime
 from itertools import repeat
@@ -11,6 +12,7 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
 from sqlalchemy import Connection, Row, Table
+from sqlalchemy.exc import DBAPIError
 
 from omo_core.model.errors import InvalidInput
 from omo_core.storage.clock import from_us
@@ -67,6 +69,28 @@ class Transaction:
             self._execute(sql, (self.pool, *map(array_text, arrays)))
         else:
             self._execute(sql, list(zip(repeat(self.pool, len(arrays[0])), *arrays, strict=True)))
+
+    @contextmanager
+    def sent_ahead(self) -> Iterator[None]:
+        """Send the inserts of the block without waiting for each one's answer: the next is made while the server writes.
+
+        For inserts only: what a statement found or changed is not known before the end, where the first error is raised.
+        It matters on PostgreSQL, where each answer is a round trip; drivers without pipelines insert one by one.
+        """
+        driver = self.connection.connection.driver_connection if self.postgres else None
+        if driver is None or not hasattr(driver, "pipeline"):
+            yield
+            return
+        error_type = self.connection.dialect.loaded_dbapi.Error
+        try:
+            with driver.pipeline():
+                yield
+        except error_type as error:
+            if driver.closed:
+                self.connection.invalidate()
+            raise DBAPIError.instance(
+                None, None, error, error_type, True, bool(driver.closed), self.connection.dialect
+            ) from error
 
     def insert_new(self, table: Table, rows: Rows) -> list[tuple[Any, ...]]:
         """Insert those `rows` whose primary key is not taken; returns the keys inserted (without pool_id), sorted.
