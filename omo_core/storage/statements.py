@@ -149,12 +149,14 @@ def array_text(values: Values) -> Any:
         return f"{{{','.join(parts)}}}"
     if has_null:
         return f"{{{','.join('NULL' if value is None else _quoted(value) for value in values)}}}"
-    joined = '","'.join(values)
-    if "\\" in joined or joined.count('"') != 2 * (len(values) - 1):
-        joined = '","'.join(_quoted(value)[1:-1] for value in values)
+    # NUL cannot stand in a text (`checked`), so it may stand between texts while all of them are escaped at once.
+    joined = _escaped("\0".join(values)).replace("\0", '","')
     return f'{{"{joined}"}}'
 
 
 def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return f'"{_escaped(value)}"'
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
