@@ -20,12 +20,12 @@ _KINDS: Final[dict[str, type]] = {"text": str, "bigint": int, "bytea": bytes}
 
 
 @cache
-def insert_sql(table: Table, columns: tuple[str, ...], postgres: bool) -> str:
-    """INSERT of many rows: PostgreSQL binds the pool and one array a column, SQLite the pool and one row's values."""
+def insert_sql(table: Table, columns: tuple[str, ...], postgres: bool, *, rows: int = 1) -> str:
+    """INSERT of many rows: PostgreSQL binds the pool and one array a column, SQLite each of `rows`, the pool first."""
     names = ", ".join(f'"{name}"' for name in ("pool_id", *columns))
     if not postgres:
-        marks = ", ".join("?" * (len(columns) + 1))
-        return f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})'  # noqa: S608
+        marks = f"({', '.join('?' * (len(columns) + 1))})"
+        return f'INSERT INTO "{table.name}" ({names}) VALUES {", ".join([marks] * rows)}'  # noqa: S608
     return f'INSERT INTO "{table.name}" ({names}) SELECT %s, v.* FROM {_unnest(table, columns)} AS v'  # noqa: S608
 
 

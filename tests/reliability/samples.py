@@ -218,6 +218,7 @@ SHORTHANDS: Mapping[str, str] = {
 }
 
 READERS = {
+    "ChannelDesk.read_many",
     "NetworkDesk.current",
     "AvailabilityDesk.levels",
     "AvailabilityDesk.levels_of",
