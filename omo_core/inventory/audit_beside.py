@@ -1,9 +1,10 @@
-"""A second reader of a SQLite file, so that the audit's longest statement runs beside the others and on the same state."""
+"""Further readers of a SQLite file, so that the audit's longest statement runs beside the others and on the same state."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,30 +20,35 @@ SMALLEST_PAGES: Final = 4_096
 
 _CACHE_KIB: Final = 65_536
 
-Answer = Callable[[], Any]
-"""Waits for the one value that a statement comes to."""
+MOST_READERS: Final = 4
+
+Bound = Mapping[str, Any]
+Answer = Callable[[], list[Any]]
+"""Waits for the one value that a statement comes to on each part."""
 
 
 @contextmanager
-def beside(tx: Transaction, sql: str) -> Iterator[Answer]:
-    """The value of a statement, computed in a thread of its own while the block runs, or in `tx` where that cannot be.
+def beside(tx: Transaction, sql: str, parts: Callable[[int], Sequence[Bound]]) -> Iterator[Answer]:
+    """The values of a statement on each part, computed in threads while the block runs, or in `tx` where that cannot be.
 
-    A second connection sees the same state only if nobody can commit meanwhile: with a rollback journal, as long as
+    `parts` divides what there is to read into at most so many parts, and gives what the statement binds for each.
+    Another connection sees the same state only if nobody can commit meanwhile: with a rollback journal, as long as
     `tx` reads. So it cannot be with a write-ahead log, in memory, or where `tx` may have written itself.
     """
-    with ThreadPoolExecutor(1) as thread:
-        path = _shared_file(tx)
-        begun: Future[Any] | None = None if path is None else thread.submit(_value, path, sql, {"pool": tx.pool})
+    path = _shared_file(tx)
+    bounds = parts(1 if path is None else min(MOST_READERS, os.cpu_count() or 1))
+    with ThreadPoolExecutor(len(bounds)) as threads:
+        begun: list[Future[Any]] = [] if path is None else [threads.submit(_value, path, sql, one) for one in bounds]
 
-        def answer() -> Any:
-            if begun is not None:
+        def value(place: int) -> Any:
+            if begun:
                 try:
-                    return begun.result()
+                    return begun[place].result()
                 except sqlite3.Error:
                     pass  # such as a writer who waits for us and lets no further reader in
-            return tx.connection.execute(text(sql), {"pool": tx.pool}).scalar_one()
+            return tx.connection.execute(text(sql), bounds[place]).scalar_one()
 
-        yield answer
+        yield lambda: [value(place) for place in range(len(bounds))]
 
 
 def _shared_file(tx: Transaction) -> Path | None:
@@ -58,7 +64,7 @@ def _shared_file(tx: Transaction) -> Path | None:
     return Path(name) if name else None
 
 
-def _value(path: Path, sql: str, bound: dict[str, Any]) -> Any:
+def _value(path: Path, sql: str, bound: Bound) -> Any:
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=0)) as connection:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        return connection.execute(sql, bound).fetchone()[0]
+        return connection.execute(sql, dict(bound)).fetchone()[0]

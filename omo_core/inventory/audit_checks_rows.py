@@ -147,6 +147,11 @@ CHECKS: Final = (
 LONGEST: Final = 10_000
 """Postings of a row that SQLite's screen puts into one text; a longer history is looked at by the checks themselves."""
 
+PART: Final = "/*part*/"
+"""Stands where SQLite's screen can be kept to a part of the items, which another reader leaves out."""
+
+_PART = "AND sku >= :since AND sku < :until"
+
 # Windows cost SQLite thrice as much as reading the rows. So each counter's values after the row's postings, behind a 0,
 # are put into one text, and the values before them, followed by what the row has, into another: they are the same. The
 # index hands a row's postings out by version, and out of order they would differ, which is suspicious and no more.
@@ -157,7 +162,7 @@ _HISTORIES = f"""
                  group_concat(safety_after) AS safety, group_concat(safety_after - safety) AS safety_before,
                  group_concat(shortage_after) AS shortage, group_concat(shortage_after - shortage) AS shortage_before
           FROM omo_posting INDEXED BY uq_omo_posting_row_version
-          WHERE pool_id = :pool AND row_version <= {LONGEST} GROUP BY sku, node, condition) AS p
+          WHERE pool_id = :pool AND row_version <= {LONGEST} {PART} GROUP BY sku, node, condition) AS p
          LEFT JOIN omo_stock AS s ON s.pool_id = :pool AND s.sku = p.sku AND s.node = p.node
                    AND s.condition = p.condition
 """  # noqa: S608
@@ -194,8 +199,10 @@ _STEP_IS_BROKEN = """
 _ROWS = "(SELECT count(*) FROM omo_stock WHERE pool_id = :pool)"
 
 IS_SOUND_SQLITE: Final = f"""
-    SELECT count(*) = coalesce(sum({_HISTORY_IS_SOUND}), 0) AND count(*) = {_ROWS} {_HISTORIES}
-"""
+    SELECT count(*) = coalesce(sum({_HISTORY_IS_SOUND}), 0)
+           AND count(*) = (SELECT count(*) FROM omo_stock WHERE pool_id = :pool {_PART}) {_HISTORIES.replace(PART, _PART)}
+"""  # noqa: S608
+"""Binds the pool and the part: items from `since` up to, but not with, `until`."""
 
 IS_SOUND_POSTGRES: Final = f"""
     SELECT count(*) FILTER (WHERE {_STEP_IS_BROKEN}) = 0

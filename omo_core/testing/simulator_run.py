@@ -277,7 +277,9 @@ class Simulation:
         while not self.complaints and self.clients.waiting:
             self.round += 1
             self.clients.ask_again(self.round)
-            self._serve(self.network.due(self.round, LARGEST_BATCH))
+            # All that has arrived: at one batch a round, a long queue of those who ask again and again never ends.
+            while not self.complaints and (arrived := self.network.due(self.round, LARGEST_BATCH)):
+                self._serve(arrived)
             if self.round > last:
                 self.complaints.append(f"{len(self.clients.waiting)} requests are never answered")
         self.clock.advance(timedelta(days=30))

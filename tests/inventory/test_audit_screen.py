@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -48,7 +48,8 @@ def test_a_long_history_is_looked_at_to_its_end(long_shop: Shop) -> None:
 def test_the_screen_of_sqlite_reads_the_ledger_in_the_order_of_its_index(memory_shop: Shop) -> None:
     """The texts it compares are in the order of versions only because nothing is sorted on the way."""
     with memory_shop.database.connection(read_only=True) as connection:
-        plan = connection.execute(text(f"EXPLAIN QUERY PLAN {IS_SOUND_SQLITE}"), {"pool": POOL}).all()
+        bound = {"pool": POOL, "since": "", "until": b""}
+        plan = connection.execute(text(f"EXPLAIN QUERY PLAN {IS_SOUND_SQLITE}"), bound).all()
     steps = [row[3] for row in plan]
     assert any("uq_omo_posting_row_version" in step for step in steps), steps
     assert not any("TEMP B-TREE" in step for step in steps), steps
@@ -66,10 +67,11 @@ def file_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]
 @pytest.fixture
 def read_by(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that a second reader was asked to read."""
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
     read: list[str] = []
     value = audit_beside._value
 
-    def noted(path: Path, sql: str, bound: dict[str, str]) -> object:
+    def noted(path: Path, sql: str, bound: Mapping[str, object]) -> object:
         read.append(path.name)
         return value(path, sql, bound)
 
@@ -110,3 +112,17 @@ def test_a_second_reader_that_gets_no_answer_is_done_without(file_shop: Shop, mo
     value = audit_beside._value
     monkeypatch.setattr(audit_beside, "_value", lambda path, sql, bound: value(path.with_name("gone.db"), sql, bound))
     assert [finding.check for finding in file_shop.audit().findings] == ["postings_fold_to_balance"]
+
+
+@pytest.mark.parametrize("readers", [1, 2, 3, 4])
+@pytest.mark.parametrize("broken", [None, "BOWL", "MUG", "VASE"])
+def test_however_many_share_the_reading_nothing_is_left_out(
+    file_shop: Shop, monkeypatch: pytest.MonkeyPatch, readers: int, broken: str | None
+) -> None:
+    with_journal(file_shop, "TRUNCATE")
+    file_shop.apply(receive("more", ("BOWL", "TPE", 5), ("VASE", "TPE", 5), ("VASE", "KHH", 5)))
+    if broken is not None:
+        corrupt(file_shop, f"UPDATE omo_stock SET version = version + 1 WHERE sku = '{broken}'")
+    monkeypatch.setattr("os.cpu_count", lambda: readers)
+    skus = {finding.sku for finding in file_shop.audit().findings}
+    assert skus == ({broken} if broken else set())

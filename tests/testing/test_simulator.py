@@ -13,6 +13,7 @@ import pytest
 
 from omo_core.model.errors import InvalidInput
 from omo_core.model.stock_commands import StockCommand
+from omo_core.testing import simulator_run
 from omo_core.testing.pool_model_verbs import VERBS
 from omo_core.testing.simulator import Report, main, simulate, soak
 from omo_core.testing.simulator_commands import MAKERS
@@ -118,3 +119,11 @@ def test_a_soak_goes_from_seed_to_seed_until_its_time_is_over() -> None:
     assert progress[-1]["faults"] == sum(report.faults for report in reports)
     assert progress[-1]["violations"] == 0
     assert ["--combined" in report.replay for report in reports] == [False, True]
+
+
+def test_clients_who_ask_again_faster_than_they_are_served_are_all_answered_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(simulator_run, "LARGEST_BATCH", 2)
+    monkeypatch.setattr(simulator_run, "_TOO_LONG_ROUNDS", 80)
+    expect_none(simulate(Settings(16, 400)))
