@@ -17,7 +17,7 @@ MUTANTS: Final = (
         edits=(
             Edit(
                 _POOL,
-                "    record(tx, work)\n    operations.add(tx, rows)\n",
+                "    record(tx, work, rows)\n",
                 f"    operations.add(tx, rows)\n    {_COMMIT}    record(tx, work)\n",
             ),
         ),
