@@ -72,7 +72,12 @@ def test_counts_among_sales_leave_a_sound_book(shop: Shop) -> None:
         each_alone(shop, [count(f"c{m}", ("MUG", "TPE", 6)) for m in range(4)]),
     )
     # The clock stands still: so every count is of the same instant, and the last one stands with what moved behind it.
-    on_hand, reserved, _, shortage = shop.counters()
+    # Goods that come back after a sale that found too little stand beside its shortage, until somebody counts again.
+    on_hand, reserved, _, _ = shop.counters()
     assert on_hand >= reserved
-    assert shortage == 0 or on_hand == 0
+    shop.clock.advance(timedelta(hours=1))
+    shop.apply(count("last", ("MUG", "TPE", 6)))
+    on_hand, reserved, _, shortage = shop.counters()
+    assert (on_hand, shortage) == (6, 0)
+    assert reserved <= on_hand
     assert rows(shop, "SELECT count(*) FROM omo_reading") == [(1,)]
