@@ -69,7 +69,10 @@ class RunOptions:
 
 @dataclass(slots=True)
 class RunLog:
-    """What a run did and how long its stages took; only `seconds` differ from run to run."""
+    """What a run did and how long its stages took; only `seconds` differ from run to run.
+
+    Reading goes on beside other stages, and commits belong to none: so the stages do not add up to the whole.
+    """
 
     rejected: list[RejectedRow] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)

@@ -83,11 +83,6 @@ def remember(tx: Transaction, read: Sequence[ReadMessage]) -> list[Received]:
     return [_with_outcome(one.received, row, outcome) for one, row, outcome in zip(read, rows, outcomes, strict=True)]
 
 
-def receive_many(tx: Transaction, adapter: ChannelAdapter, messages: Sequence[SignedMessage]) -> list[Received]:
-    """`read_messages` and `remember` at once, for a caller who has a transaction open anyway."""
-    return remember(tx, read_messages(adapter, messages))
-
-
 def _read(adapter: ChannelAdapter, message: SignedMessage) -> Received:
     try:
         event = adapter.parse_event(message.headers, message.body)

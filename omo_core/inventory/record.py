@@ -40,13 +40,7 @@ def record(tx: Transaction, work: WorkingSet, answered: Sequence[Operation] = ()
 
 def _update_rows(tx: Transaction, rows: Sequence[Row]) -> None:
     known = [
-        dict(
-            zip(
-                _KNOWN,
-                (*row.cell, *_counters(row), row.safety_permille, row.stored_version, row.version),
-                strict=True,
-            )
-        )
+        dict(zip(_KNOWN, (*row.cell, *_counters(row), row.safety_permille, *_versions(row)), strict=True))
         for row in rows
     ]
     changes = {name: name for name in (*_COUNTERS, "safety_permille")} | {"version": "next_version"}
@@ -56,6 +50,11 @@ def _update_rows(tx: Transaction, rows: Sequence[Row]) -> None:
 
 def _counters(row: Row) -> tuple[int, int, int, int]:
     return (row.on_hand, row.reserved, row.safety, row.shortage)
+
+
+def _versions(row: Row) -> tuple[int, int]:
+    """The one that guards the writing, and the one that is written."""
+    return (row.stored_version, row.version)
 
 
 def _fresh_row(row: Row) -> tuple[Any, ...]:

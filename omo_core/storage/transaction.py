@@ -86,22 +86,24 @@ class Transaction:
         """Send the inserts of the block without waiting for each one's answer: the next is made while the server writes.
 
         For inserts only: what a statement found or changed is not known before the end, where the first error is raised.
-        It matters on PostgreSQL, where each answer is a round trip; drivers without pipelines insert one by one.
+        It matters on PostgreSQL, where each answer is a round trip. A driver without pipelines, or with a client library
+        older than PostgreSQL 14's, inserts one by one.
         """
-        driver = self.connection.connection.driver_connection if self.postgres else None
-        if driver is None or not hasattr(driver, "pipeline"):
+        dialect = self.connection.dialect
+        pipeline = getattr(dialect.loaded_dbapi, "Pipeline", None) if self.postgres else None
+        if pipeline is None or not pipeline.is_supported():
             yield
             return
-        error_type = self.connection.dialect.loaded_dbapi.Error
+        driver: Any = self.connection.connection.driver_connection
+        error_type = dialect.loaded_dbapi.Error
         try:
             with driver.pipeline():
                 yield
         except error_type as error:
-            if driver.closed:
+            lost = bool(driver.closed)
+            if lost:
                 self.connection.invalidate()
-            raise DBAPIError.instance(
-                None, None, error, error_type, True, bool(driver.closed), self.connection.dialect
-            ) from error
+            raise DBAPIError.instance(None, None, error, error_type, True, lost, dialect) from error
 
     def insert_new(self, table: Table, rows: Rows) -> list[tuple[Any, ...]]:
         """Insert those `rows` whose primary key is not taken; returns the keys inserted (without pool_id), sorted.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 from sqlalchemy.exc import IntegrityError
 
@@ -78,3 +79,15 @@ def test_a_connection_lost_on_the_way_lets_the_whole_transaction_run_again(postg
     postgres.run(POOL, work)
     assert calls == ATTEMPTS
     assert postgres.run(POOL, items) == [("A", 1), ("B", 1)]
+
+
+def test_an_old_client_library_inserts_one_by_one(postgres: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psycopg.Pipeline, "is_supported", lambda: False)
+
+    def work(tx: Transaction) -> None:
+        with tx.sent_ahead():
+            tx.insert(tables.stock, [stock("A", reserved=11)])
+            pytest.fail("the error was not raised at its insert")
+
+    with pytest.raises(IntegrityError, match="reserved_within_on_hand"):
+        postgres.run(POOL, work)
