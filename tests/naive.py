@@ -125,24 +125,35 @@ def assign_in_turn(
         wanted = block.quantity[first : block.line_ptr[order + 1]]
         if len(wanted) > len(scratch.pick):
             return position
-        prices = block.unserved_minor[first : first + len(wanted)]
-        penalty = [price * units for price, units in zip(prices, wanted, strict=True)]
-        picked = _best_partition(_single_nodes(block, order, wanted, stock, capacity), penalty, split_minor, max_nodes)
-        for line in range(len(wanted)):
-            scratch.pick[line], scratch.picked_from[line] = -1, -1
-        for lines, candidate in picked:
-            for entry in _entries(block, candidate):
-                if block.line[entry] in lines:
-                    scratch.pick[block.line[entry]], scratch.picked_from[block.line[entry]] = entry, candidate
+        decide_order(block, order, stock, capacity, split_minor, max_nodes, scratch)
         if _splits_may_help(block, order, wanted, stock, capacity, scratch.pick):
             return position
         for line, units in enumerate(wanted):
             if scratch.pick[line] >= 0:
                 taken[scratch.pick[line]] = units
                 stock[block.cell[scratch.pick[line]]] -= units
-        for candidate in {candidate for _, candidate in picked}:
+        for candidate in {one for one in scratch.picked_from[: len(wanted)] if one >= 0}:
             capacity[block.node[candidate]] -= 1
     return len(turn)
+
+
+def decide_order(
+    block: Any, order: int, stock: Any, capacity: Any, split_minor: int, max_nodes: int, scratch: Any
+) -> int:
+    """The cheapest partition of one order's lines into sets that one node serves whole, and unserved lines."""
+    first = block.line_ptr[order]
+    wanted = block.quantity[first : block.line_ptr[order + 1]]
+    prices = block.unserved_minor[first : first + len(wanted)]
+    penalty = [price * units for price, units in zip(prices, wanted, strict=True)]
+    single = _single_nodes(block, order, wanted, stock, capacity)
+    cost, picked = _best_partition(single, penalty, split_minor, max_nodes)
+    for line in range(len(wanted)):
+        scratch.pick[line], scratch.picked_from[line] = -1, -1
+    for lines, candidate in picked:
+        for entry in _entries(block, candidate):
+            if block.line[entry] in lines:
+                scratch.pick[block.line[entry]], scratch.picked_from[block.line[entry]] = entry, candidate
+    return cost
 
 
 def _entries(block: Any, candidate: int) -> range:
@@ -173,8 +184,8 @@ def _single_nodes(block: Any, order: int, wanted: Any, stock: Any, capacity: Any
 
 def _best_partition(
     single: dict[int, tuple[int, int]], penalty: list[int], split_minor: int, max_nodes: int
-) -> list[tuple[set[int], int]]:
-    """The chosen sets of lines, each with its candidate; recursion over what is left, remembered."""
+) -> tuple[int, list[tuple[set[int], int]]]:
+    """The least cost, and the chosen sets of lines, each with its candidate; recursion over what is left, remembered."""
     known: dict[tuple[int, int], tuple[int, list[int]]] = {}
 
     def subsets(mask: int) -> list[int]:
@@ -204,7 +215,8 @@ def _best_partition(
                 cost, sets = with_node_used(below ^ part, min(max_nodes, len(penalty)) - 1)
                 cost += single[part | 1 << line][0]
                 best = min(best, (cost, [part | 1 << line, *sets]), key=lambda one: one[0])
-    return [({line for line in range(len(penalty)) if mask >> line & 1}, single[mask][1]) for mask in best[1]]
+    sets = [({line for line in range(len(penalty)) if mask >> line & 1}, single[mask][1]) for mask in best[1]]
+    return int(best[0]), sets
 
 
 def _splits_may_help(block: Any, order: int, wanted: Any, stock: Any, capacity: Any, pick: Any) -> bool:

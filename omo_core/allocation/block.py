@@ -21,9 +21,11 @@ class Block(NamedTuple):
     candidate_ptr: Any
     """int64[orders + 1]."""
     node: Any
-    """int32[candidates], in order of `fixed_minor` within an order (ties: by node), so that a search can stop early."""
+    """int32[candidates], in order of `floor_minor` within an order (ties: by node), so that a search can stop early."""
     fixed_minor: Any
     """int64[candidates], what a shipment costs whatever is in it; never negative."""
+    floor_minor: Any
+    """int64[candidates], ascending within an order: no shipment of this candidate or a later one costs less."""
     entry_ptr: Any
     """int64[candidates + 1]; no candidate is without entries."""
     line: Any

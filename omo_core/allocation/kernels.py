@@ -64,18 +64,9 @@ def assign_in_turn(
     """
     for position in range(start, turn.size):
         order = turn[position]
-        lines = block.line_ptr[order + 1] - block.line_ptr[order]
-        if lines > scratch.pick.size:
+        if block.line_ptr[order + 1] - block.line_ptr[order] > scratch.pick.size:
             return position
-        if lines == 1:
-            _pick_one_line(block, order, stock, capacity, scratch)
-        elif lines == 2 and max_nodes >= 2:
-            _pick_two_lines(block, order, stock, capacity, split_minor, scratch)
-        else:
-            _cheapest_subsets(block, order, stock, capacity, scratch)
-            _sum_penalties(block, order, scratch.penalty)
-            _partition(lines, split_minor, max_nodes, scratch)
-            _read_partition(block, order, max_nodes, scratch)
+        decide_order(block, order, stock, capacity, split_minor, max_nodes, scratch)
         if _splits_may_help(block, order, stock, capacity, scratch):
             return position
         _commit_picks(block, order, stock, capacity, scratch, taken)
@@ -83,35 +74,54 @@ def assign_in_turn(
 
 
 @kernel(allocates=False)
-def _pick_one_line(block: Block, order: int, stock: Array, capacity: Array, scratch: Scratch) -> None:
-    """The cheapest candidate for an order of one line."""
+def decide_order(
+    block: Block, order: int, stock: Array, capacity: Array, split_minor: int, max_nodes: int, scratch: Scratch
+) -> int:
+    """The cheapest way to serve an order of at most `scratch.pick.size` lines, no line split; returns its cost.
+
+    Changes nothing but `scratch`: `pick` and `picked_from` hold the answer. Prices may be those of `prices.priced`.
+    """
+    lines = block.line_ptr[order + 1] - block.line_ptr[order]
+    if lines == 1:
+        return _pick_one_line(block, order, stock, capacity, scratch)
+    if lines == 2 and max_nodes >= 2:
+        return _pick_two_lines(block, order, stock, capacity, split_minor, scratch)
+    _cheapest_subsets(block, order, stock, capacity, scratch)
+    _sum_penalties(block, order, scratch.penalty)
+    cost = _partition(lines, split_minor, max_nodes, scratch)
+    _read_partition(block, order, max_nodes, scratch)
+    return cost
+
+
+@kernel(allocates=False)
+def _pick_one_line(block: Block, order: int, stock: Array, capacity: Array, scratch: Scratch) -> int:
+    """The cheapest candidate for an order of one line; returns the order's cost."""
     line = block.line_ptr[order]
     quantity = block.quantity[line]
     best, best_candidate = block.unserved_minor[line] * quantity, -1
     first = block.candidate_ptr[order]
     shift = block.entry_ptr[first] - first  # one line: each candidate has exactly one entry
     for candidate in range(first, block.candidate_ptr[order + 1]):
-        if block.fixed_minor[candidate] >= best:
+        if block.floor_minor[candidate] >= best:
             break  # this shipment alone costs as much, and so do all that follow
         cost = block.fixed_minor[candidate] + block.unit_minor[candidate + shift] * quantity
         if cost < best and stock[block.cell[candidate + shift]] >= quantity and capacity[block.node[candidate]] > 0:
             best, best_candidate = cost, candidate
     scratch.pick[0] = best_candidate + shift if best_candidate >= 0 else -1
     scratch.picked_from[0] = best_candidate
+    return int(best)
 
 
 @kernel(allocates=False)
-def _pick_two_lines(
-    block: Block, order: int, stock: Array, capacity: Array, split_minor: int, scratch: Scratch
-) -> None:
-    """The cheapest way to serve two lines: one node for both, two nodes, or one line alone."""
+def _pick_two_lines(block: Block, order: int, stock: Array, capacity: Array, split_minor: int, scratch: Scratch) -> int:
+    """The cheapest way to serve two lines: one node for both, two nodes, or one line alone; returns the cost."""
     pick, picked_from = scratch.pick, scratch.picked_from
     line = block.line_ptr[order]
     wanted_0, wanted_1 = block.quantity[line], block.quantity[line + 1]
     only_0 = only_1 = both = UNREACHABLE
     from_0 = from_1 = from_both = -1
     for candidate in range(block.candidate_ptr[order], block.candidate_ptr[order + 1]):
-        if block.fixed_minor[candidate] >= both:
+        if block.floor_minor[candidate] >= both:
             break  # one node serves both lines for no more than this shipment alone
         if capacity[block.node[candidate]] <= 0:
             continue
@@ -136,11 +146,13 @@ def _pick_two_lines(
     if both < best:
         best, picked_from[0], picked_from[1] = both, from_both, from_both
     if only_1 + min(penalty_0, only_0 + split_minor) < best:
+        best = only_1 + min(penalty_0, only_0 + split_minor)
         picked_from[0] = from_0 if only_0 + split_minor < penalty_0 else -1
         picked_from[1] = from_1
     # The first entry of a candidate is line 0 if it has line 0, its last is line 1 if it has line 1.
     pick[0] = block.entry_ptr[picked_from[0]] if picked_from[0] >= 0 else -1
     pick[1] = block.entry_ptr[picked_from[1] + 1] - 1 if picked_from[1] >= 0 else -1
+    return int(best)
 
 
 @kernel(allocates=False)
@@ -156,7 +168,7 @@ def _cheapest_subsets(block: Block, order: int, stock: Array, capacity: Array, s
     for mask in range(every + 1):
         cost[mask], node_of[mask] = UNREACHABLE, -1
     for candidate in range(block.candidate_ptr[order], block.candidate_ptr[order + 1]):
-        if block.fixed_minor[candidate] >= cost[every]:
+        if block.floor_minor[candidate] >= cost[every]:
             break  # one node serves all lines for no more than this shipment alone
         if capacity[block.node[candidate]] <= 0:
             continue

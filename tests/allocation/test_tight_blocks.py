@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from omo_core.allocation.block import Block
-from omo_core.allocation.kernels import assign_in_turn, scratch_for
+from omo_core.allocation.kernels import assign_in_turn, decide_order, scratch_for
 from omo_core.allocation.long_orders import search_of
+from omo_core.allocation.prices import Prices, priced
 from omo_core.allocation.search_kernels import serve_long_order
 from tests import naive
 
@@ -46,6 +47,7 @@ def tight(seed: int, orders: int, most_lines: int, nodes: int = 6) -> Tight:
             held = [line for line in range(len(skus)) if dice.random() < density]
             if held:
                 rows["fixed_minor"].append(price)
+                rows["floor_minor"].append(price)
                 rows["node"].append(node)
                 for line in held:
                     rows["line"].append(line)
@@ -97,6 +99,30 @@ def test_short_orders_are_decided_as_the_twin_decides(seed: int) -> None:
 
 @given(seed=SEEDS)
 @settings(max_examples=200, deadline=None)
+def test_an_order_with_prices_costs_what_the_twin_says(seed: int) -> None:
+    """Prices disturb the order of the candidates by cost, so a search may stop by their floor only."""
+    case, dice = tight(seed, orders=8, most_lines=5), np.random.default_rng(seed)
+    prices = Prices(dice.integers(0, 300, case.stock.size), dice.integers(0, 900, case.capacity.size))
+    block, scratch, twin = priced(case.block, prices), scratch_for(5), scratch_for(5)
+    limits = 64 * case.split_minor, case.max_nodes
+    for order in range(block.line_ptr.size - 1):
+        cost = decide_order(block, order, case.stock, case.capacity, *limits, scratch)
+        assert cost == naive.decide_order(block, order, case.stock, case.capacity, *limits, twin)
+        lines = int(block.line_ptr[order + 1] - block.line_ptr[order])
+        assert cost == cost_of(block, order, scratch.pick[:lines], scratch.picked_from[:lines], limits[0])
+
+
+def cost_of(block: Block, order: int, pick: Any, picked_from: Any, split_minor: int) -> int:
+    """What these picks cost, added up line by line."""
+    used = {int(one) for one in picked_from if one >= 0}
+    total = sum(int(block.fixed_minor[one]) for one in used) + max(len(used) - 1, 0) * split_minor
+    for line, entry in enumerate(pick, start=int(block.line_ptr[order])):
+        total += int(block.unit_minor[entry] if entry >= 0 else block.unserved_minor[line]) * int(block.quantity[line])
+    return total
+
+
+@given(seed=SEEDS)
+@settings(max_examples=200, deadline=None)
 def test_long_orders_are_decided_as_the_twin_decides(seed: int) -> None:
     case = tight(seed, orders=6, most_lines=9)
     assert run(case, 2, assign_in_turn, serve_long_order) == run(case, 2, assign_in_turn, naive.serve_long_order)
@@ -113,7 +139,8 @@ def wide(seed: int, lines: int = 24, nodes: int = 16) -> Tight:
         unserved_minor=np.full(lines, 200),
         candidate_ptr=np.array([0, nodes]),
         node=np.arange(nodes, dtype=np.int32),
-        fixed_minor=np.sort([dice.randint(5, 40) for _ in range(nodes)]),
+        fixed_minor=(fixed := np.sort([dice.randint(5, 40) for _ in range(nodes)])),
+        floor_minor=fixed,
         entry_ptr=np.cumsum([0, *map(len, held)]),
         line=np.array([line for line, _ in entries], dtype=np.int32),
         cell=np.array([cell for _, cell in entries], dtype=np.int32),

@@ -1,0 +1,50 @@
+"""Opportunity prices: what taking the last units of a stock cell, or a node's last place, costs the orders to come."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from omo_core.allocation.arrays import Ints
+from omo_core.allocation.block import Block
+from omo_core.model.errors import InvalidInput
+
+PRICE_PER_MINOR: Final = 64
+"""Prices count 1/64 minor units: finer steps move no decision, and sums of whole waves still fit 64 bits."""
+
+MAX_ORDER_MINOR: Final = 1 << 48
+"""What one order may cost where prices are used, in minor units."""
+
+
+class Prices(NamedTuple):
+    """A price for each unit of each stock cell and for each order a node serves, in 1/64 minor units, never negative."""
+
+    cell: Ints
+    """int64[cells]."""
+    node: Ints
+    """int64[nodes]."""
+
+
+def no_prices(cells: int, nodes: int) -> Prices:
+    """Everything is free."""
+    return Prices(np.zeros(cells, dtype=np.int64), np.zeros(nodes, dtype=np.int64))
+
+
+def priced(block: Block, prices: Prices) -> Block:
+    """The block with its costs in 1/64 minor units and the prices on top, for the same kernels.
+
+    `floor_minor` stays without prices: they only make a shipment dearer, so it stays a floor. Raises `InvalidInput`
+    where one order could cost so much that its cost leaves the kernels' range.
+    """
+    lines = block.unserved_minor * block.quantity
+    dearest = np.add.reduceat(np.append(lines, 0), block.line_ptr[:-1]).max(initial=0)
+    dearest = max(int(dearest), int(block.fixed_minor.max(initial=0)), int(block.unit_minor.max(initial=0)))
+    if dearest >= MAX_ORDER_MINOR:
+        raise InvalidInput("one order could cost more than 2^48 minor units; lower the price of what is not served")
+    return block._replace(
+        unserved_minor=block.unserved_minor * PRICE_PER_MINOR,
+        fixed_minor=block.fixed_minor * PRICE_PER_MINOR + prices.node[block.node],
+        floor_minor=block.floor_minor * PRICE_PER_MINOR,
+        unit_minor=block.unit_minor * PRICE_PER_MINOR + prices.cell[block.cell],
+    )
