@@ -29,6 +29,7 @@ from omo_core.model.network import DeliveryMethod, Network, Node
 from omo_core.model.stock import SELLABLE, Hold, PlaceHolds, ReplaceHolds, StockAnswer
 from omo_core.orders.book import OrderBook, read_documents
 from omo_core.orders.entries import FulfilmentEntry, OrderEntry, fulfilment_lines
+from omo_core.orders.policies import remember_policy
 from omo_core.orders.quota_limits import within_quotas
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
@@ -318,7 +319,9 @@ def _record_decisions(tx: Transaction, parts: Sequence[_Part], context: Sourcing
     for part in parts:
         document = _document(part)
         documents[part.entry.order_id, part.entry.attempt].append(document)
-    digest = context.policy.digest()
+    if not documents:
+        return
+    digest = remember_policy(tx, context.policy)
     rows = [
         {
             "order_id": order_id,
@@ -329,8 +332,7 @@ def _record_decisions(tx: Transaction, parts: Sequence[_Part], context: Sourcing
         }
         for (order_id, attempt), deliveries in documents.items()
     ]
-    if rows:
-        tx.insert(tables.decision, rows)
+    tx.insert(tables.decision, rows)
 
 
 def _document(part: _Part) -> dict[str, object]:
