@@ -31,11 +31,10 @@ def no_prices(cells: int, nodes: int) -> Prices:
     return Prices(np.zeros(cells, dtype=np.int64), np.zeros(nodes, dtype=np.int64))
 
 
-def priced(block: Block, prices: Prices) -> Block:
-    """The block with its costs in 1/64 minor units and the prices on top, for the same kernels.
+def scaled(block: Block) -> Block:
+    """The block with its costs in 1/64 minor units, for prices to be added.
 
-    `floor_minor` stays without prices: they only make a shipment dearer, so it stays a floor. Raises `InvalidInput`
-    where one order could cost so much that its cost leaves the kernels' range.
+    Raises `InvalidInput` where one order could cost so much that its cost leaves the kernels' range.
     """
     lines = block.unserved_minor * block.quantity
     dearest = np.add.reduceat(np.append(lines, 0), block.line_ptr[:-1]).max(initial=0)
@@ -44,7 +43,19 @@ def priced(block: Block, prices: Prices) -> Block:
         raise InvalidInput("one order could cost more than 2^48 minor units; lower the price of what is not served")
     return block._replace(
         unserved_minor=block.unserved_minor * PRICE_PER_MINOR,
-        fixed_minor=block.fixed_minor * PRICE_PER_MINOR + prices.node[block.node],
+        fixed_minor=block.fixed_minor * PRICE_PER_MINOR,
         floor_minor=block.floor_minor * PRICE_PER_MINOR,
-        unit_minor=block.unit_minor * PRICE_PER_MINOR + prices.cell[block.cell],
+        unit_minor=block.unit_minor * PRICE_PER_MINOR,
+    )
+
+
+def priced(block: Block, prices: Prices) -> Block:
+    """The block with its costs in 1/64 minor units and the prices on top, for the same kernels.
+
+    `floor_minor` stays without prices: they only make a shipment dearer, so it stays a floor. Raises as `scaled`.
+    """
+    bare = scaled(block)
+    return bare._replace(
+        fixed_minor=bare.fixed_minor + prices.node[block.node],
+        unit_minor=bare.unit_minor + prices.cell[block.cell],
     )
