@@ -163,7 +163,7 @@ class OrderHub:
             if self._context is None or self._context[0] != version:
                 network = read_network(tx)
                 policy = SourcingPolicy.load(network.policy)
-                self._context = (version, SourcingContext(network, policy))
+                self._context = (version, SourcingContext(network, policy, version))
             return self._context[1]
 
     def audit(self, *, halt: bool = False) -> AuditReport:

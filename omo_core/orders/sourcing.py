@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Final
@@ -12,25 +12,17 @@ from typing import Final
 from pydantic_core import to_json
 from sqlalchemy import exists, select
 
-from omo_core.allocation import (
-    AllocationProblem,
-    Assignment,
-    DemandLine,
-    NetworkIndex,
-    OrderDemand,
-    OrderPlan,
-    Plan,
-    SourcingPolicy,
-    solve_greedy,
-)
+from omo_core.allocation import Assignment, DemandLine, NetworkIndex, OrderDemand, OrderPlan, SourcingPolicy
 from omo_core.inventory import apply_many, available_of_skus, holds_of
 from omo_core.model.fulfilment import FulfilmentState, OrderState, PlacedOrder
 from omo_core.model.network import DeliveryMethod, Network, Node
 from omo_core.model.stock import SELLABLE, Hold, PlaceHolds, ReplaceHolds, StockAnswer
 from omo_core.orders.book import OrderBook, read_documents
+from omo_core.orders.deciding import decide, decision_document, demand_of, stock_digest
 from omo_core.orders.entries import FulfilmentEntry, OrderEntry, fulfilment_lines
 from omo_core.orders.policies import remember_policy
 from omo_core.orders.quota_limits import within_quotas
+from omo_core.orders.waves import Solved, store_wave, wave_document
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
 
@@ -42,11 +34,12 @@ MAX_ROUNDS: Final = 4
 
 
 class SourcingContext:
-    """What sourcing needs beside the orders: the network, indexed once, and the policy."""
+    """What sourcing needs beside the orders: the network, indexed once, with its version in the pool, and the policy."""
 
-    def __init__(self, network: Network, policy: SourcingPolicy) -> None:
+    def __init__(self, network: Network, policy: SourcingPolicy, network_version: int = 0) -> None:
         self.network = network
         self.policy = policy
+        self.network_version = network_version
 
     @cached_property
     def index(self) -> NetworkIndex:
@@ -135,7 +128,7 @@ def source(tx: Transaction, entries: Sequence[OrderEntry], context: SourcingCont
     for round_number in range(MAX_ROUNDS):
         if not waiting:
             return
-        parts = _solve(tx, waiting, context, provisional)
+        parts, solved = _solve(tx, waiting, context, provisional)
         answers = _hold(tx, parts, provisional, round_number)
         refused = {order_id for order_id, answer in answers.items() if not answer.applied}
         settled = {entry.order_id: entry for entry in waiting if entry.order_id not in refused}
@@ -147,7 +140,7 @@ def source(tx: Transaction, entries: Sequence[OrderEntry], context: SourcingCont
                 continue
             _record(tx, own, answers.get(entry.order_id), offer=offer)
             recorded += own
-        _record_decisions(tx, recorded, context)
+        _record_decisions(tx, recorded, context, solved)
         waiting = [entry for entry in waiting if entry.order_id in refused]
     for entry in waiting:
         entry.settle()
@@ -166,8 +159,9 @@ def _provisional_holds(tx: Transaction, entries: Sequence[OrderEntry]) -> dict[s
 
 def _solve(
     tx: Transaction, entries: Sequence[OrderEntry], context: SourcingContext, provisional: Mapping[str, Sequence[Hold]]
-) -> list[_Part]:
-    """One plan for all open lines that quotas let be served; one-hour parts that cannot be kept whole are shipped."""
+) -> tuple[list[_Part], Solved]:
+    """One plan for all open lines that quotas let be served, and what it takes to make it again."""
+    wave = tx.new_id()
     demands = [demand for entry in entries for demand in _demands(tx, entry, context)]
     skus = sorted({line.sku for demand in demands for line in demand.lines})
     stock = available_of_skus(tx, skus, owners=list(provisional))
@@ -175,44 +169,14 @@ def _solve(
     entry_of = {demand.order: by_order[demand.order.rpartition("#")[0]] for demand in demands}
     channels = {order: entry.channel for order, entry in entry_of.items()}
     allowed = within_quotas(tx, demands, channels, stock, chain.from_iterable(provisional.values()))
+    decided = decide(context.index, context.policy, allowed.demands, stock)
     parts = [
-        _Part(entry_of[demand.order], demand.method, solved)
-        for demand, solved in zip(allowed.demands, _plan(context, allowed.demands, stock).orders, strict=True)
+        _Part(entry_of[demand.order], method, allowed.with_cuts(plan))
+        for demand, (method, plan) in zip(allowed.demands, decided, strict=True)
     ]
-    if context.policy.one_hour_falls_back_to_ship:
-        _ship_what_is_too_late(context, allowed.demands, parts, stock)
-    for part in parts:
-        part.plan = allowed.with_cuts(part.plan)
-    emptied = allowed.empty_plans()
-    return [*parts, *(_Part(entry_of[demand.order], demand.method, plan) for demand, plan in emptied)]
-
-
-def _ship_what_is_too_late(
-    context: SourcingContext,
-    demands: Sequence[OrderDemand],
-    parts: Sequence[_Part],
-    stock: Sequence[tuple[str, str, int]],
-) -> None:
-    """Solve one-hour parts that cannot be kept whole again, as shipping, on what the others of the batch left."""
-    unkept = [
-        place for place, part in enumerate(parts) if part.method is DeliveryMethod.ONE_HOUR and part.plan.shortfalls
-    ]
-    if not unkept:
-        return
-    again = [replace(demands[place], method=DeliveryMethod.SHIP) for place in unkept]
-    skus = {line.sku for demand in again for line in demand.lines}
-    taken: Counter[tuple[str, str]] = Counter()
-    kept = set(range(len(parts))).difference(unkept)
-    for part in (parts[place] for place in sorted(kept)):
-        for one in part.plan.assignments:
-            taken[one.sku, one.node] += one.quantity
-    left = [(sku, node, units - taken[sku, node]) for sku, node, units in stock if sku in skus]
-    for place, solved in zip(unkept, _plan(context, again, left).orders, strict=True):
-        parts[place].method, parts[place].plan = DeliveryMethod.SHIP, solved
-
-
-def _plan(context: SourcingContext, demands: Sequence[OrderDemand], stock: Sequence[tuple[str, str, int]]) -> Plan:
-    return solve_greedy(AllocationProblem.build(context.index, demands, stock, context.policy))
+    emptied = [_Part(entry_of[demand.order], demand.method, plan) for demand, plan in allowed.empty_plans()]
+    document = wave_document(entries, allowed, provisional)
+    return [*parts, *emptied], Solved(wave, stock_digest(decided.first.problem), document)
 
 
 def _demands(tx: Transaction, entry: OrderEntry, context: SourcingContext) -> list[OrderDemand]:
@@ -227,17 +191,7 @@ def _demands(tx: Transaction, entry: OrderEntry, context: SourcingContext) -> li
     demands = []
     for number, own in sorted(lines.items()):
         delivery = order.deliveries[number]
-        demands.append(
-            OrderDemand(
-                order=f"{entry.order_id}#{number}",
-                method=delivery.method,
-                at=tx.now,
-                lines=tuple(own),
-                point=delivery.address.point if delivery.address else None,
-                pickup_node=delivery.pickup_node,
-                excluded_nodes=excluded,
-            )
-        )
+        demands.append(demand_of(entry.order_id, number, delivery, own, at=tx.now, excluded=excluded))
     return demands
 
 
@@ -313,12 +267,12 @@ def _offer(tx: Transaction, part: _Part, holds: dict[tuple[str, str], str]) -> N
         part.entry.fulfilments[fulfilment.fulfilment] = fulfilment
 
 
-def _record_decisions(tx: Transaction, parts: Sequence[_Part], context: SourcingContext) -> None:
-    """Keep what was decided and why, per order and attempt."""
+def _record_decisions(tx: Transaction, parts: Sequence[_Part], context: SourcingContext, solved: Solved) -> None:
+    """Keep what was decided and why, per order and attempt, and once what it was decided from."""
     documents: dict[tuple[str, int], list[dict[str, object]]] = defaultdict(list)
     for part in parts:
-        document = _document(part)
-        documents[part.entry.order_id, part.entry.attempt].append(document)
+        name = part.entry.order_id, part.entry.attempt
+        documents[name].append(decision_document(part.method, part.plan))
     if not documents:
         return
     digest = remember_policy(tx, context.policy)
@@ -327,38 +281,10 @@ def _record_decisions(tx: Transaction, parts: Sequence[_Part], context: Sourcing
             "order_id": order_id,
             "attempt": attempt,
             "policy_sha256": digest,
-            "document": to_json({"version": 1, "deliveries": deliveries}).decode(),
+            "document": to_json({"version": 1, "wave": solved.wave, "deliveries": deliveries}).decode(),
             "decided_at_us": tx.now_us,
         }
         for (order_id, attempt), deliveries in documents.items()
     ]
     tx.insert(tables.decision, rows)
-
-
-def _document(part: _Part) -> dict[str, object]:
-    """A decision as plain data; `dataclasses.asdict` copies so deeply that it would take longer than deciding."""
-    plan = part.plan
-    return {
-        "delivered_by": part.method.value,
-        "order": plan.order,
-        "method": plan.method,
-        "cost_by_term": plan.cost_by_term,
-        "assignments": [
-            {"line": one.line, "sku": one.sku, "node": one.node, "quantity": one.quantity, "cost_minor": one.cost_minor}
-            for one in plan.assignments
-        ],
-        "shortfalls": [
-            {"line": one.line, "sku": one.sku, "missing": one.missing, "code": one.code, "why": one.why}
-            for one in plan.shortfalls
-        ],
-        "runner_ups": [
-            {
-                "node": one.node,
-                "instead_of": one.instead_of,
-                "extra_minor": one.extra_minor,
-                "rule": one.rule,
-                "why": one.why,
-            }
-            for one in plan.runner_ups
-        ],
-    }
+    store_wave(tx, solved, digest, context.network_version)

@@ -275,7 +275,25 @@ decision = _table(
     _text("document"),
     _int("decided_at_us"),
 )
-"""What sourcing decided for an order and why: costs by term, reasons per line, runner-ups; JSON."""
+"""What sourcing decided for an order and why: costs by term, reasons per line, runner-ups; JSON that names its wave."""
+
+wave = _table(
+    "wave",
+    ("wave",),
+    _text("wave"),
+    _text("policy_sha256"),
+    _int("network_version"),
+    _text("stock_sha256"),
+    _text("document"),
+    _int("decided_at_us"),
+    CheckConstraint("network_version >= 0", name="version_counts"),
+    Index("ix_omo_wave_decided", "pool_id", "decided_at_us", "wave"),
+)
+"""What was solved together, so that it can be solved again: which units of which orders, without nodes that said no.
+
+The id was drawn before the stock was looked at, so the ledger lines of operations with lower ids are what was seen;
+`stock_sha256` tells whether a reconstruction is that. Where goods go stands in the orders alone, who may be erased.
+"""
 
 inbox = _table(
     "inbox",

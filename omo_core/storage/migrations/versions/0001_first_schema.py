@@ -49,6 +49,20 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "omo_wave",
+        _text("pool_id"),
+        _text("wave"),
+        _text("policy_sha256"),
+        _int("network_version"),
+        _text("stock_sha256"),
+        _text("document"),
+        _int("decided_at_us"),
+        sa.PrimaryKeyConstraint("pool_id", "wave", name=op.f("pk_omo_wave")),
+        sa.CheckConstraint("network_version >= 0", name=op.f("ck_omo_wave_version_counts")),
+        sqlite_strict=True,
+    )
+    op.create_index("ix_omo_wave_decided", "omo_wave", ["pool_id", "decided_at_us", "wave"])
+    op.create_table(
         "omo_fulfilment",
         _text("pool_id"),
         _text("fulfilment"),

@@ -1,0 +1,157 @@
+"""Waves: what was solved together, kept with the decisions so that it can be solved again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic_core import to_json
+from sqlalchemy import select
+
+from omo_core.allocation import LineShortfall
+from omo_core.model.refusals import Refusal
+from omo_core.model.stock import Hold
+from omo_core.orders.deciding import StockRow
+from omo_core.orders.entries import OrderEntry
+from omo_core.orders.quota_limits import WithinQuotas
+from omo_core.storage import tables
+from omo_core.storage.clock import from_us, to_us
+from omo_core.storage.transaction import Transaction
+
+VERSION: Final = 1
+"""Of a wave's document."""
+
+_COLUMNS: Final = ("wave", "policy_sha256", "network_version", "stock_sha256", "document", "decided_at_us")
+
+
+@dataclass(frozen=True)
+class WaveOrder:
+    """What was solved of one order."""
+
+    order: str
+    attempt: int
+    source_version: int
+    """Version of the order that was solved; where its goods go is read from the order."""
+    deliveries: Mapping[int, Sequence[tuple[str, str, int]]]
+    """Number of the delivery → (line, sku, units) that quotas left to be served."""
+    rejected_by: tuple[str, ...] = ()
+    provisional: tuple[StockRow, ...] = ()
+    """Units that its own holds kept and that counted as free."""
+
+
+@dataclass(frozen=True)
+class Wave:
+    """What was solved together, in the order in which it was given to the solver."""
+
+    wave: str
+    policy_sha256: str
+    network_version: int
+    stock_sha256: str
+    decided_at: datetime
+    orders: tuple[WaveOrder, ...]
+    cuts: Mapping[str, list[LineShortfall]] = field(default_factory=dict)
+    """What quotas took off, by demand."""
+    emptied: tuple[str, ...] = ()
+    """Demands of which they left nothing."""
+
+
+@dataclass(frozen=True)
+class Solved:
+    """What is known of a wave once it is solved, and is to be stored if something comes of it."""
+
+    wave: str
+    """Drawn before the stock was looked at."""
+    stock_sha256: str
+    document: str
+
+
+def wave_document(
+    entries: Sequence[OrderEntry], allowed: WithinQuotas, provisional: Mapping[str, Sequence[Hold]]
+) -> str:
+    """What is stored of a wave beside its row; what is empty is left out."""
+    deliveries: dict[str, dict[str, list[tuple[str, str, int]]]] = {}
+    for demand in allowed.demands:
+        order_id, _, number = demand.order.rpartition("#")
+        deliveries.setdefault(order_id, {})[number] = [(line.line, line.sku, line.quantity) for line in demand.lines]
+    orders = []
+    for entry in entries:
+        one: dict[str, Any] = {
+            "order": entry.order_id,
+            "attempt": entry.attempt,
+            "version": entry.source_version,
+            "deliveries": deliveries.get(entry.order_id, {}),
+        }
+        if rejecting := entry.rejecting_nodes():
+            one["rejected_by"] = sorted(rejecting)
+        if own := provisional.get(entry.order_id):
+            one["provisional"] = [(hold.sku, hold.node, hold.pending) for hold in own]
+        orders.append(one)
+    document: dict[str, Any] = {"version": VERSION, "orders": orders}
+    if allowed.cuts:
+        document["cuts"] = [
+            (name, cut.line, cut.sku, cut.missing, cut.code, cut.wanted)
+            for name, cuts in allowed.cuts.items()
+            for cut in cuts
+        ]
+    if allowed.emptied:
+        document["emptied"] = [demand.order for demand in allowed.emptied]
+    return to_json(document).decode()
+
+
+def store_wave(tx: Transaction, solved: Solved, policy_sha256: str, network_version: int) -> None:
+    """Keep a wave of which something was recorded."""
+    row = (solved.wave, policy_sha256, network_version, solved.stock_sha256, solved.document, tx.now_us)
+    tx.insert_tuples(tables.wave, _COLUMNS, [row])
+
+
+def read_wave(tx: Transaction, wave: str) -> Wave | None:
+    """The wave of that id."""
+    rows = tx.select(tables.wave, _COLUMNS, ("wave",), [(wave,)])
+    return _wave(rows[0]) if rows else None
+
+
+def waves_between(tx: Transaction, since: datetime | None, until: datetime | None) -> list[Wave]:
+    """The waves decided from `since` until before `until`, in the order in which they were solved; None: all."""
+    wave = tables.wave.c
+    query = select(*(wave[name] for name in _COLUMNS)).where(wave.pool_id == tx.pool)
+    if since is not None:
+        query = query.where(wave.decided_at_us >= to_us(since))
+    if until is not None:
+        query = query.where(wave.decided_at_us < to_us(until))
+    return [_wave(row) for row in tx.connection.execute(query.order_by(wave.wave))]
+
+
+def _wave(row: Any) -> Wave:
+    document = json.loads(row.document)
+    cuts: dict[str, list[LineShortfall]] = {}
+    for name, line, sku, missing, code, wanted in document.get("cuts", ()):
+        why = Refusal.of(code, sku=sku, missing=missing, wanted=wanted).sentence
+        cuts.setdefault(name, []).append(LineShortfall(line, sku, missing, code, why, wanted))
+    return Wave(
+        wave=row.wave,
+        policy_sha256=row.policy_sha256,
+        network_version=row.network_version,
+        stock_sha256=row.stock_sha256,
+        decided_at=from_us(row.decided_at_us),
+        orders=tuple(_orders(document["orders"])),
+        cuts=cuts,
+        emptied=tuple(document.get("emptied", ())),
+    )
+
+
+def _orders(documents: Iterable[Mapping[str, Any]]) -> Iterable[WaveOrder]:
+    for one in documents:
+        yield WaveOrder(
+            order=one["order"],
+            attempt=one["attempt"],
+            source_version=one["version"],
+            deliveries={
+                int(number): [(line, sku, units) for line, sku, units in lines]
+                for number, lines in one["deliveries"].items()
+            },
+            rejected_by=tuple(one.get("rejected_by", ())),
+            provisional=tuple((sku, node, units) for sku, node, units in one.get("provisional", ())),
+        )
