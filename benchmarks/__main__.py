@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 
+from benchmarks import instance_commands
 from benchmarks.harness import Benchmark, Context, Size
 
 
@@ -34,7 +35,11 @@ def _loader(name: str) -> Callable[[], Benchmark]:
 
 
 def parser() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    options = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        epilog="`python -m benchmarks instances` writes instances for others to solve, and checks what they found.",
+    )
     what = options.add_mutually_exclusive_group(required=True)
     what.add_argument("name", nargs="?", help="the benchmark to run")
     what.add_argument("--every", action="store_true", help="run every benchmark, one after the other")
@@ -50,6 +55,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str], benchmarks: Mapping[str, Callable[[], Benchmark]] | None = None) -> int:
     """The exit code: 0, 1 where a benchmark failed to run, 2 for a name that there is not."""
+    if list(arguments[:1]) == ["instances"]:
+        return instance_commands.main(arguments[1:])
     known = available() if benchmarks is None else benchmarks
     options = parser().parse_args(arguments)
     if options.list:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from omo_core.allocation import AllocationProblem, NetworkIndex, PairPrice, SourcingPolicy
+from benchmarks.instance_terms import terms_of
+from benchmarks.instance_wave import Prices
+from omo_core.allocation import AllocationProblem, NetworkIndex, SourcingPolicy
 from omo_core.allocation.columns import NOT_ASKED, DemandColumns, StockColumns
-from omo_core.allocation.costs import CostTerm, Distance, Lateness, Shipping
+from omo_core.allocation.costs import CostTerm
 from omo_core.allocation.network_index import METHOD_CODE
-from omo_core.allocation.pairs import Pairs
 from omo_core.model.network import DeliveryMethod, Network, Node, NodeKind
 from omo_core.model.values import GeoPoint
 
@@ -22,50 +24,20 @@ Floats = NDArray[np.float64]
 KM_PER_DEGREE: Final = 111.195
 LINES: Final = ((1, 2, 3, 4, 5), (0.45, 0.25, 0.15, 0.10, 0.05))
 METHODS: Final = ((DeliveryMethod.SHIP, DeliveryMethod.ONE_HOUR, DeliveryMethod.PICKUP), (0.70, 0.15, 0.15))
-ONE_HOUR_KM: Final = 25.0
 CENTRALS: Final = 2
+LEAST_NODES: Final = 18
+"""Fewer nodes would leave cities without a store to pick up at."""
 
-POLICY: Final = SourcingPolicy(per_extra_node_minor=0, unserved_minor=2_500)
-"""Prices in cents; what the default policy has no price for stands in the terms below."""
+PRICES: Final = Prices()
+"""Prices in cents."""
+WAREHOUSE_SHIPMENT_MINOR: Final = 400
+STORE_SHIPMENT_MINOR: Final = 460
+CENTRAL_HANDLING_MINOR: Final = 60
+REGIONAL_HANDLING_MINOR: Final = 80
+STORE_HANDLING_MINOR: Final = (120, 180)
 
-
-@dataclass(frozen=True)
-class ByNode:
-    """Picking and packing, a price of each node's own; at the pickup node the buyer's way is priced as a unit's."""
-
-    handling_minor: Ints
-    name: str = "handling"
-
-    def price(self, pairs: Pairs) -> PairPrice:
-        """0.6 at central, 0.8 at regional warehouses, 1.2 to 1.8 in stores, and 0.0006 a km."""
-        way = (60 * pairs.distance_m + 500_000) // 1_000_000
-        return PairPrice(0, self.handling_minor[pairs.node] + way * pairs.at_pickup_node)
-
-
-@dataclass(frozen=True)
-class Service:
-    """One hour and pickup as prices: other nodes may serve them too, late."""
-
-    name: str = "service"
-
-    def price(self, pairs: Pairs) -> PairPrice:
-        """One hour 1.5, and 9.0 where it cannot be kept; pickup 0.5 at the node, 3.0 from others."""
-        near = (pairs.distance_m <= ONE_HOUR_KM * 1000) & ~pairs.index.warehouse[pairs.node]
-        one_hour = pairs.uses(DeliveryMethod.ONE_HOUR) * (150 + 900 * ~near)
-        pickup = pairs.uses(DeliveryMethod.PICKUP) * np.where(pairs.at_pickup_node, 50, 300)
-        return PairPrice(one_hour + pickup)
-
-
-@dataclass(frozen=True)
-class ShippedOnly:
-    """Lateness is priced for shipped orders only; the service term covers the others."""
-
-    lateness: Lateness
-    name: str = "lateness"
-
-    def price(self, pairs: Pairs) -> PairPrice:
-        """Days on the road beyond the free ones."""
-        return PairPrice(self.lateness.price(pairs).fixed_minor * pairs.uses(DeliveryMethod.SHIP))
+CHUNK_CELLS: Final = 1 << 22
+"""SKU-node pairs drawn together; they bound what the densest step of the generator holds at once."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +48,27 @@ class Instance:
     columns: DemandColumns
     stock: StockColumns
     capacity: dict[str, int]
-    terms: tuple[CostTerm, ...]
+    shipment_minor: Ints
+    """int64[nodes]: a shipment from there, whatever is in it."""
+    handling_minor: Ints
+    """int64[nodes]: picking and packing a unit there."""
+    prices: Prices = PRICES
+    name: str = "wave"
+
+    @property
+    def terms(self) -> tuple[CostTerm, ...]:
+        """The prices as the allocator's cost terms."""
+        return terms_of(self.prices, self.shipment_minor, self.handling_minor)
+
+    @property
+    def policy(self) -> SourcingPolicy:
+        """What the terms leave to the policy."""
+        prices = self.prices
+        return SourcingPolicy(per_extra_node_minor=prices.per_extra_node_minor, unserved_minor=prices.unserved_minor)
 
     def problem(self, candidates: int = 16) -> AllocationProblem:
         """The columnar problem with this many candidates an order before the ones that always stay."""
-        policy = POLICY.model_copy(update={"candidates": candidates})
+        policy = self.policy.model_copy(update={"candidates": candidates})
         return AllocationProblem.from_columns(
             self.index, self.columns, self.stock, policy, self.capacity, rules=(), terms=self.terms
         )
@@ -126,16 +114,18 @@ def draw(orders: int, nodes: int, skus: int, *, seed: int, tightness: float = 1.
     columns = _demand(draw_from, orders, skus, country)
     total = np.ceil(np.bincount(columns.sku, columns.quantity, skus) * tightness).astype(np.int64)
     stock = _stock(draw_from, total, first_store - CENTRALS, crowd)
-    handling = np.concatenate(
-        [np.full(CENTRALS, 60), np.full(first_store - CENTRALS, 80), np.rint(draw_from.uniform(120, 180, crowd.size))]
-    ).astype(np.int64)
+    warehouses = np.full(first_store, REGIONAL_HANDLING_MINOR, dtype=np.int64)
+    warehouses[:CENTRALS] = CENTRAL_HANDLING_MINOR
+    shops = np.rint(draw_from.uniform(*STORE_HANDLING_MINOR, crowd.size)).astype(np.int64)
     room = np.maximum(3, 1.25 * 0.6 * orders * crowd).astype(int)
     return Instance(
         index=index,
         columns=columns,
         stock=stock,
         capacity={index.nodes[first_store + i].node: int(most) for i, most in enumerate(room)},
-        terms=(Shipping(POLICY), Distance(POLICY), ByNode(handling), ShippedOnly(Lateness(POLICY)), Service()),
+        shipment_minor=np.where(index.warehouse, WAREHOUSE_SHIPMENT_MINOR, STORE_SHIPMENT_MINOR).astype(np.int64),
+        handling_minor=np.concatenate([warehouses, shops]),
+        name=f"wave-{orders}x{nodes}x{skus}-seed{seed}",
     )
 
 
@@ -180,20 +170,43 @@ def _demand(draw_from: np.random.Generator, orders: int, skus: int, country: _Co
     starts = np.searchsorted(home[by_city], np.arange(len(people) + 1))
     own = starts[city] + (draw_from.random(orders) * (starts[city + 1] - starts[city])).astype(np.int64)
     pickup = np.where(method == METHOD_CODE[DeliveryMethod.PICKUP], country.first_store + by_city[own], NOT_ASKED)
-    nodes = country.first_store + len(home)
-    return DemandColumns(
+    return plain_demand(
         order=[f"O{row:07d}" for row in range(orders)],
         method=method,
         xyz=_unit_vectors(place_km),
-        placed=np.ones(orders, dtype=np.bool_),
         pickup=pickup.astype(np.int64),
-        open_row=np.zeros(orders, dtype=np.int64),
-        is_open=np.ones((1, nodes), dtype=np.bool_),
-        excluded=np.zeros(0, dtype=np.int64),
         line_ptr=line_ptr,
         sku=_distinct_skus(draw_from, line_ptr, skus),
         quantity=np.ones(line_ptr[-1], dtype=np.int32),
-        weight_g=np.zeros(line_ptr[-1], dtype=np.int64),
+        nodes=country.first_store + len(home),
+    )
+
+
+def plain_demand(
+    *,
+    order: Sequence[str],
+    method: Ints,
+    xyz: Floats,
+    pickup: Ints,
+    line_ptr: Ints,
+    sku: Ints,
+    quantity: NDArray[np.int32],
+    nodes: int,
+) -> DemandColumns:
+    """Orders whose every place is known, without opening hours, exclusions or weights."""
+    return DemandColumns(
+        order=order,
+        method=method,
+        xyz=xyz,
+        placed=np.ones(len(order), dtype=np.bool_),
+        pickup=pickup,
+        open_row=np.zeros(len(order), dtype=np.int64),
+        is_open=np.ones((1, nodes), dtype=np.bool_),
+        excluded=np.zeros(0, dtype=np.int64),
+        line_ptr=line_ptr,
+        sku=sku,
+        quantity=quantity,
+        weight_g=np.zeros(sku.size, dtype=np.int64),
     )
 
 
@@ -213,23 +226,32 @@ def _distinct_skus(draw_from: np.random.Generator, line_ptr: Ints, skus: int) ->
 
 
 def _stock(draw_from: np.random.Generator, total: Ints, regionals: int, crowd: Floats) -> StockColumns:
-    """25 % in central, 30 % in regional warehouses, 45 % in some of the stores, by their people."""
-    skus = total.size
-    ranged = draw_from.random((skus, crowd.size)) < (0.25 + 0.5 * (np.arange(skus) < skus // 20))[:, None]
-    shelf = crowd * ranged
-    sold = shelf.sum(axis=1, keepdims=True)
-    weights = np.hstack(
-        [
-            draw_from.dirichlet(np.ones(CENTRALS), skus) * 0.25,
-            draw_from.dirichlet(np.full(regionals, 0.5), skus) * 0.30,
-            0.45 * np.divide(shelf, sold, out=np.zeros_like(shelf), where=sold > 0),
-        ]
-    )
-    units = draw_from.multinomial(total, weights / weights.sum(axis=1, keepdims=True))
-    sku, node = np.nonzero(units)
+    """25 % in central, 30 % in regional warehouses, 45 % in some of the stores, by their people.
+
+    Drawn some SKUs at a time: the matrix of all SKUs and nodes would not fit the memory of large instances.
+    """
+    skus, stores = total.size, crowd.size
+    step = max(1, CHUNK_CELLS // (CENTRALS + regionals + stores))
+    runs = [slice(first, min(first + step, skus)) for first in range(0, skus, step)]
+    likely = 0.25 + 0.5 * (np.arange(skus) < skus // 20)
+    # Which stores range which SKU is drawn before anything else of any SKU; a bit each, for the same reason.
+    ranged = [np.packbits(draw_from.random((run.stop - run.start, stores)) < likely[run, None], axis=1) for run in runs]
+    central = draw_from.dirichlet(np.ones(CENTRALS), skus) * 0.25
+    regional = draw_from.dirichlet(np.full(regionals, 0.5), skus) * 0.30
+    counts, nodes, available = [], [], []
+    for run, bits in zip(runs, ranged, strict=True):
+        shelf = crowd * np.unpackbits(bits, axis=1, count=stores)
+        sold = shelf.sum(axis=1, keepdims=True)
+        shops = 0.45 * np.divide(shelf, sold, out=np.zeros_like(shelf), where=sold > 0)
+        weights = np.hstack([central[run], regional[run], shops])
+        units = draw_from.multinomial(total[run], weights / weights.sum(axis=1, keepdims=True))
+        sku, node = np.nonzero(units)
+        counts.append(np.count_nonzero(units, axis=1))
+        nodes.append(node.astype(np.int32))
+        available.append(units[sku, node].astype(np.int32))
     return StockColumns(
         sku=[f"S{row:06d}" for row in range(skus)],
-        holder_ptr=np.searchsorted(sku, np.arange(skus + 1)).astype(np.int64),
-        node=node.astype(np.int32),
-        available=units[sku, node].astype(np.int32),
+        holder_ptr=np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64),
+        node=np.concatenate(nodes),
+        available=np.concatenate(available),
     )
