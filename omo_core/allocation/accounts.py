@@ -42,7 +42,7 @@ def account(problem: AllocationProblem, taken: NDArray[np.int32]) -> Accounts:
     line = block.line_ptr[orders_filled] + block.line[filled]
     quantity = taken[filled].astype(np.int64)
     shipments = problem.pairs_of(used)
-    sendings = problem.pairs_of(candidate_of_entry[filled], problem.columns.weight_g[line])
+    sendings = problem.pairs_of(candidate_of_entry[filled], problem.columns.weight_g[line], block.cell[filled])
     fixed = [np.broadcast_to(term.price(shipments).fixed_minor, used.shape) for term in problem.terms]
     units = [term.price(sendings).unit_minor * quantity for term in problem.terms]
     missing = block.quantity - sums(line, quantity, block.quantity.size)

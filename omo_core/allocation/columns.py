@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import repeat
 from typing import Final
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from omo_core.allocation.arrays import Flags, Ints
 from omo_core.allocation.demand import OrderDemand, check_demand
 from omo_core.allocation.network_index import METHOD_CODE, NetworkIndex, unit_vectors
+from omo_core.allocation.traits import Traits
 from omo_core.model.errors import InvalidInput
 from omo_core.model.network import DeliveryMethod
 from omo_core.model.values import MAX_QUANTITY
@@ -48,6 +50,8 @@ class DemandColumns:
     quantity: NDArray[np.int32]
     weight_g: Ints
     """int64[lines], of one unit."""
+    traits: Traits | None = None
+    """What only some rules ask; None where the orders came as columns."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,17 @@ class StockColumns:
     """int64[skus + 1]: a SKU's cells."""
     node: NDArray[np.int32]
     available: NDArray[np.int32]
+    """What may be taken: what the cell holds less what rules keep back."""
+    withheld: NDArray[np.int32] | None = None
+    """int32[cells]: units that rules keep back; None where no rule does."""
+    withheld_by: NDArray[np.int8] | None = None
+    """int8[cells]: position of the rule that keeps back most, -1 where none does."""
+
+    @cached_property
+    def held(self) -> Ints:
+        """int64[cells]: what each cell holds, whether it may be taken or not."""
+        held = self.available.astype(np.int64)
+        return held if self.withheld is None else held + self.withheld
 
 
 def stock_columns(
@@ -143,6 +158,7 @@ def demand_columns(index: NetworkIndex, demands: Sequence[OrderDemand], skus: di
         sku=np.array(sku, dtype=np.int64),
         quantity=np.array(quantity, dtype=np.int32),
         weight_g=np.array(weight_g, dtype=np.int64),
+        traits=Traits(index, tuple(demands)),
     )
 
 

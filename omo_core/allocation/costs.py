@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from omo_core.allocation.arrays import Ints
+from omo_core.allocation.arrays import Flags, Ints
+from omo_core.allocation.arrival import by_courier
 from omo_core.allocation.network_index import KINDS
 from omo_core.allocation.pairs import Pairs, rated
 from omo_core.allocation.policy import SourcingPolicy
@@ -49,7 +50,7 @@ class Shipping:
     def price(self, pairs: Pairs) -> PairPrice:
         """By kind of node; nothing where the buyer collects what the node kept."""
         by_kind = np.array([self.policy.of_kind(kind).shipment_minor for kind in KINDS], dtype=np.int64)
-        return PairPrice(np.where(pairs.at_pickup_node, 0, by_kind[pairs.kind]))
+        return PairPrice(np.where(_goes_by_other_means(self.policy, pairs), 0, by_kind[pairs.kind]))
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,15 @@ class Distance:
 
     def price(self, pairs: Pairs) -> PairPrice:
         """Rates × metres; nothing where the buyer collects what the node kept."""
-        gram_km = (pairs.weight_g * pairs.distance_m + 500) // 1000
+        missing = self.policy.missing_data
+        weight_g = pairs.weight_g
+        if missing is not None and missing.weight_g:
+            weight_g = np.where(weight_g == 0, missing.weight_g, weight_g)
+        gram_km = (weight_g * pairs.distance_m + 500) // 1000
         unit = rated(self.policy.unit_per_1000_km_minor, pairs.distance_m)
         unit = unit + rated(self.policy.kg_per_1000_km_minor, gram_km)
         fixed = rated(self.policy.shipment_per_1000_km_minor, pairs.distance_m)
-        travels = ~pairs.at_pickup_node
+        travels = ~_goes_by_other_means(self.policy, pairs)
         return PairPrice(fixed * travels, unit * travels)
 
 
@@ -92,7 +97,8 @@ class Lateness:
     def price(self, pairs: Pairs) -> PairPrice:
         """Begun days × the price of a day, for parcels."""
         days = -(-pairs.distance_m // self.policy.metres_per_day) - self.policy.free_days
-        return PairPrice(np.maximum(days, 0) * self.policy.lateness_per_day_minor * pairs.by_parcel)
+        late = np.maximum(days, 0) * self.policy.lateness_per_day_minor * pairs.by_parcel
+        return PairPrice(late if self.policy.courier is None else late * ~by_courier(self.policy, pairs))
 
 
 @dataclass(frozen=True)
@@ -121,10 +127,62 @@ class Pickup:
         return PairPrice(amount * asked)
 
 
+def _goes_by_other_means(policy: SourcingPolicy, pairs: Pairs) -> Flags:
+    """Pairs whose goods are collected where they were kept, or taken by the node's own courier."""
+    return pairs.at_pickup_node if policy.courier is None else pairs.at_pickup_node | by_courier(policy, pairs)
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A term whose price counts so many thousandths of what it says, halves up."""
+
+    term: CostTerm
+    permille: int
+
+    @property
+    def name(self) -> str:
+        """The term's own."""
+        return self.term.name
+
+    def price(self, pairs: Pairs) -> PairPrice:
+        """The weighted amounts, rounded once for the shipment and once for a unit."""
+        return PairPrice(*((amount * self.permille + 500) // 1_000 for amount in self.term.price(pairs)))
+
+
 def default_terms(policy: SourcingPolicy) -> tuple[CostTerm, ...]:
-    """The terms in the order in which plans list them; `split` and `unserved` follow."""
+    """The terms in the order in which plans list them; `split` and `unserved` follow.
+
+    Terms that the policy does not ask for, or that it gives no weight, are left out.
+    """
     kinds = Shipping, Distance, Handling, Lateness, OneHour, Pickup
-    return tuple(kind(policy) for kind in kinds)
+    terms: list[CostTerm] = [*(kind(policy) for kind in kinds), *_chosen(policy)]
+    weights = policy.weights
+    if weights:
+        counted = (term for term in terms if weights.get(term.name) != 0)
+        terms = [Weighted(term, weights[term.name]) if term.name in weights else term for term in counted]
+    return tuple(terms)
+
+
+def _chosen(policy: SourcingPolicy) -> Iterator[CostTerm]:
+    from omo_core.allocation import costs_places as places, costs_risks as risks
+
+    if policy.distance_bands:
+        yield places.Bands(policy.distance_bands)
+    if policy.courier is not None:
+        yield places.CourierTrip(policy)
+    if policy.services:
+        yield places.ServicePrice(policy.services)
+    if policy.priority_step_minor:
+        yield places.PriorityStep(policy.priority_step_minor)
+    if policy.last_units is not None and policy.last_units.unit_minor is not None:
+        yield risks.LastUnitsPrice(policy.last_units)
+    if policy.balance_load is not None:
+        yield risks.LoadPrice(policy.balance_load)
+    if policy.reliability is not None:
+        yield risks.RejectPrice(policy.reliability)
+    if policy.promise is not None and policy.promise.late_day_minor:
+        yield risks.LatePrice(policy)
+    yield from map(places.Charged, policy.surcharges)
 
 
 def total_price(terms: Sequence[CostTerm], pairs: Pairs) -> tuple[Ints, Ints]:

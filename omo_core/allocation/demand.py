@@ -28,6 +28,7 @@ class OrderDemand:
 
     `at` is the aware instant of the decision (opening hours are read then). `point` is where goods go; None means
     unknown, which never makes a node look near. `excluded_nodes` may not be used, for example after they rejected.
+    What follows is read by the policy's optional parts only; None: not said.
     """
 
     order: str
@@ -37,12 +38,41 @@ class OrderDemand:
     point: GeoPoint | None = None
     pickup_node: str | None = None
     excluded_nodes: frozenset[str] = frozenset()
+    channel: str | None = None
+    service: str | None = None
+    """The name of the shipping service that was sold."""
+    country: str | None = None
+    """Where goods go, as two capital letters."""
+    region: str | None = None
+    promised_by: datetime | None = None
+    """Aware instant by which the goods are promised."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """What is known of a node at the moment of a decision, beyond stock and capacity."""
+
+    load_permille: int = 0
+    """Its work in hand, in thousandths of what it can do; up to 10,000."""
+    courier_free: bool = True
+    """Whether its courier can take another trip."""
+    reject_permille: int | None = None
+    """Its share of rejects as seen of late; None: as the network says."""
+
+
+def check_state(node: str, state: NodeState) -> None:
+    """Raise `InvalidInput` if a node cannot be in this state."""
+    permilles = (state.load_permille, 10_000), (state.reject_permille or 0, 1_000)
+    if any(type(one) is not int or not 0 <= one <= most for one, most in permilles):
+        raise InvalidInput(f"the state of node {node!r} is {state}; give whole thousandths, a load up to 10000")
 
 
 def check_demand(demand: OrderDemand) -> None:
     """Raise `InvalidInput` if the order cannot be sourced as it is written."""
     if demand.at.tzinfo is None:
         raise InvalidInput(f"order {demand.order!r}: `at` must be an aware datetime; give it a time zone")
+    if demand.promised_by is not None and demand.promised_by.tzinfo is None:
+        raise InvalidInput(f"order {demand.order!r}: `promised_by` must be an aware datetime; give it a time zone")
     if not demand.lines:
         raise InvalidInput(f"order {demand.order!r} has no lines; leave it out")
     if len(demand.lines) > MAX_LINES:

@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 
 from omo_core.allocation.arrays import Flags
 from omo_core.allocation.columns import NOT_ASKED
-from omo_core.allocation.network_index import METHOD_CODE
+from omo_core.allocation.network_index import METHOD_CODE, NetworkIndex
 from omo_core.allocation.pairs import Pairs
 from omo_core.allocation.policy import SourcingPolicy
 from omo_core.model.network import DeliveryMethod
 
 
 class Rule(Protocol):
-    """A hard rule. A host adds its own by passing `rules=[*default_rules(policy), Mine()]`."""
+    """A hard rule. A host adds its own by passing `rules=[*default_rules(policy, index), Mine()]`.
+
+    A rule that also has a method `withholds` is a `CellRule`: it keeps back stock instead of, or beside, pairs.
+    """
 
     @property
     def name(self) -> str:
@@ -123,8 +126,16 @@ class OpenNow:
         return pairs.uses(DeliveryMethod.ONE_HOUR) & ~pairs.is_open
 
 
-def default_rules(policy: SourcingPolicy) -> tuple[Rule, ...]:
-    """The rules in the order in which they are named when several forbid a pair."""
+def default_rules(policy: SourcingPolicy, index: NetworkIndex | None = None) -> tuple[Rule, ...]:
+    """The rules in the order in which they are named when several forbid a pair.
+
+    Rules that a policy or network does not ask for are left out; without an index, those that a network might ask for
+    are kept, which costs time only.
+    """
+    from omo_core.allocation.eligibility_cells import cell_rules
+    from omo_core.allocation.eligibility_limits import limit_rules
+    from omo_core.allocation.eligibility_service import service_rules
+
     return (
         NotExcluded(),
         PickupNodeKnown(),
@@ -133,6 +144,9 @@ def default_rules(policy: SourcingPolicy) -> tuple[Rule, ...]:
         PlacesKnown(),
         WithinRadius(policy.one_hour_radius_m),
         OpenNow(),
+        *service_rules(policy, index),
+        *limit_rules(policy, index),
+        *cell_rules(policy, index),
     )
 
 
@@ -140,5 +154,7 @@ def first_rule_against(rules: Sequence[Rule], pairs: Pairs) -> NDArray[np.int8]:
     """Position of the first rule that forbids each pair, -1 where none does."""
     verdict = np.full(np.broadcast_shapes(pairs.order.shape, pairs.node.shape), -1, dtype=np.int8)
     for position, rule in enumerate(rules):
-        verdict[(verdict < 0) & rule.excludes(pairs)] = position
+        forbidden = rule.excludes(pairs)
+        if np.ndim(forbidden) or forbidden:
+            verdict[(verdict < 0) & forbidden] = position
     return verdict

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from omo_core.allocation.arrays import Flags, Ints
+from omo_core.allocation.arrays import Array, Flags, Ints
 from omo_core.allocation.candidate_kernels import NO_DISTANCE, great_circle_m
-from omo_core.allocation.columns import DemandColumns
+from omo_core.allocation.columns import DemandColumns, StockColumns
 from omo_core.allocation.network_index import METHOD_CODE, METHODS, NetworkIndex
+from omo_core.allocation.policy_filters import NodeFilter, OrderFilter
+from omo_core.allocation.traits import Traits
+from omo_core.model.errors import InvalidInput
 from omo_core.model.network import DeliveryMethod
+
+ALL_ORDERS: Final = OrderFilter()
 
 UNIT_OF_RATE = 1_000_000
 """Rates are minor units for each 1,000 km, distances are metres."""
@@ -38,6 +44,9 @@ class Pairs:
     """Metres to reckon with: where a place is unknown, the policy's distance, never less than any known one."""
     weight_g: Ints
     """Of one unit: the line's own, or the order's mean while candidates are chosen."""
+    stock: StockColumns | None = None
+    cell: Array | None = None
+    """The pair's own stock cell; None where the pair stands for a whole node."""
 
     def uses(self, method: DeliveryMethod) -> Flags:
         """Whether the order asks for this method."""
@@ -48,6 +57,33 @@ class Pairs:
         """Whether the node offers this method."""
         offered: Flags = self.index.offers[self.node, METHODS.index(method)]
         return offered
+
+    @property
+    def traits(self) -> Traits:
+        """What only some rules ask of an order; raises `InvalidInput` where the orders came as columns."""
+        if self.demands.traits is None:
+            raise InvalidInput("the policy asks what columns do not carry; build the problem from OrderDemands")
+        return self.demands.traits
+
+    def of_orders(self, orders: OrderFilter) -> Flags:
+        """Whether the order meets the filter."""
+        if orders == ALL_ORDERS:
+            return np.ones_like(self.order, dtype=np.bool_)
+        return self.traits.meeting(orders)[self.order]
+
+    def of_nodes(self, nodes: NodeFilter) -> Flags:
+        """Whether the node meets the filter."""
+        return self.index.matching(nodes)[self.node]
+
+    def farther_than(self, metres: int) -> Flags:
+        """Whether the two places are farther apart, or may be: an unknown distance is."""
+        far: Flags = ~self.distance_known | (self.measured_m > metres)
+        return far
+
+    @property
+    def held(self) -> Ints | None:
+        """Units in the pair's own stock cell before the wave; None where the pair stands for a whole node."""
+        return None if self.stock is None or self.cell is None else self.stock.held[self.cell]
 
     @property
     def kind(self) -> Ints:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from omo_core.allocation.arrays import Array, Flags, Ints
 from omo_core.allocation.block import Block
 from omo_core.allocation.candidate_kernels import NO_DISTANCE, choose_candidates, keep_warehouses, list_entries
+from omo_core.allocation.cells import withhold
 from omo_core.allocation.columns import (
     DemandColumns,
     StockColumns,
@@ -104,13 +105,14 @@ class AllocationProblem:
     ) -> AllocationProblem:
         """As `build`, from columns that are known to be sound."""
         empty = np.zeros(0, dtype=np.int64)
+        chosen = tuple(default_rules(policy, index) if rules is None else rules)
         bare = cls(
             index=index,
             policy=policy,
-            rules=tuple(default_rules(policy) if rules is None else rules),
+            rules=chosen,
             terms=tuple(default_terms(policy) if terms is None else terms),
             columns=columns,
-            stock=stock,
+            stock=withhold(chosen, index, stock),
             capacity=_capacity(index, capacity),
             block=Block(*(empty,) * len(Block._fields)),
             distance_m=empty,
@@ -148,8 +150,8 @@ class AllocationProblem:
             return self
         return self.with_candidates(np.full(self.orders, len(self.index.nodes)))
 
-    def pairs_of(self, candidates: Ints, weight_g: Ints | None = None) -> Pairs:
-        """These candidates (positions in the block) as flat pairs, for rules and cost terms."""
+    def pairs_of(self, candidates: Ints, weight_g: Ints | None = None, cell: Array | None = None) -> Pairs:
+        """These candidates (positions in the block) as flat pairs, for rules and cost terms; of stock cells, if given."""
         return Pairs(
             index=self.index,
             demands=self.columns,
@@ -158,6 +160,8 @@ class AllocationProblem:
             measured_m=self.measured_m[candidates],
             distance_m=self.distance_m[candidates],
             weight_g=np.zeros(candidates.size, dtype=np.int64) if weight_g is None else weight_g,
+            stock=self.stock,
+            cell=cell,
         )
 
 
@@ -215,6 +219,8 @@ def _build_chunk(problem: AllocationProblem, first: int, stop: int, limit: Ints)
         measured_m=pairs.measured_m[row[owner], node[owner]],
         distance_m=pairs.distance_m[row[owner], node[owner]],
         weight_g=columns.weight_g[ptr[row[owner]] + line],
+        stock=stock,
+        cell=cell[:total],
     )
     return Chunk(
         first=first,

@@ -10,6 +10,9 @@ from pydantic import Field, model_validator
 from omo_core.model.errors import InvalidInput
 from omo_core.model.values import Identifier, Quantity, Sku, Text, Value
 
+Ability = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
+"""What an item needs and a node can do, such as cold_chain or hazard."""
+
 
 class Item(Value):
     """One stock-keeping unit; every quantity of it is a whole number of `base_unit`."""
@@ -18,6 +21,8 @@ class Item(Value):
     name: Text | None = None
     gtin: Identifier | None = None
     weight_g: Annotated[int, Field(ge=0, le=100_000_000)] = 0
+    needs: tuple[Ability, ...] | None = None
+    """What a node must be able to do to sell it, such as cold_chain or hazard."""
     base_unit: Identifier = "each"
     units: Mapping[str, Quantity] = {}
     """Other units and how many base units one of them holds, such as {"case": 12}."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, Strict, model_validator
 from pydantic_core import core_schema
 
-from omo_core.model.items import Item
+from omo_core.model.items import Ability, Item
 from omo_core.model.values import Currency, GeoPoint, Identifier, NodeId, Text, Value
 
 DAY_S = 86_400
@@ -46,6 +46,10 @@ def _known_zone(name: str) -> str:
 
 
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
+
+
+Place = Annotated[str, Field(pattern=r"^[A-Z]{2}(/[^\x00]{1,200})?$")]
+"""A country, such as TW, or one region of it, such as TW/Taipei."""
 
 
 class _EnumRule:
@@ -100,13 +104,26 @@ class Node(Value):
     time_zone: TimeZone = "UTC"
     opening_hours: tuple[OpeningHours, ...] = ()
     methods: tuple[Annotated[DeliveryMethod, enum_of(DeliveryMethod)], ...] = tuple(DeliveryMethod)
-    priority: int = 100
+    priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 100
     """Lower is tried first."""
     region: Text | None = None
-    """A name that groups nodes in reports, such as a metropolitan area."""
+    """A name that groups nodes in reports and rules, such as a metropolitan area."""
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    node_class: Identifier | None = None
+    """A class of the host's own, such as flagship or outlet; rules and prices may speak of it."""
     owner: Identifier | None = None
     """Whose stock lies here; None: the brand's own."""
     consent: Consent | None = None
+    ships_to: tuple[Place, ...] | None = None
+    """The only places that its parcels and couriers go to; None: everywhere."""
+    abilities: tuple[Ability, ...] | None = None
+    """What it can keep and send beyond plain goods; items say what they need."""
+    lead_time_s: Annotated[int, Field(ge=0, le=90 * DAY_S)] | None = None
+    """From an order's decision until it stands ready."""
+    cut_off_s: Annotated[int, Field(ge=0, lt=DAY_S)] | None = None
+    """When parcels leave each day, on its own wall clock; None: as soon as they are ready."""
+    reject_permille: Annotated[int, Field(ge=0, le=1_000)] | None = None
+    """How many of a thousand offers it rejects; None: not known."""
 
     @model_validator(mode="after")
     def _owner_is_said(self) -> Self:
