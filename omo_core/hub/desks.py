@@ -49,12 +49,18 @@ from omo_core.model.stock import (
 from omo_core.model.stock_commands import StockCommand
 from omo_core.orders import (
     CancelOrder,
+    Solver,
+    SourcingContext,
+    WaveResult,
+    answer,
     apply_fulfilment,
     cancel_orders,
     find_orders,
     list_orders,
+    look,
     open_fulfilments,
     place_orders,
+    record_wave,
     resource_displaced,
     retry_short,
     run_wave,
@@ -298,9 +304,25 @@ class FulfilmentDesk(Desk):
 class SourcingDesk(Desk):
     """Deciding for many orders at once."""
 
-    def run_wave(self, *, limit: int = 1_000, tx: Transaction | None = None) -> list[PlacedOrder]:
-        """Source waiting orders together, oldest first; their provisional holds count as free."""
-        return self._hub.run(lambda inner: run_wave(inner, self._hub.context(inner), limit=limit), tx)
+    def run_wave(
+        self, *, limit: int = 1_000, solver: Solver | None = None, tx: Transaction | None = None
+    ) -> WaveResult:
+        """Source waiting orders together, oldest first; their provisional holds count as free.
+
+        A `solver` named here may take its time: it works without a transaction, and orders that changed meanwhile are
+        solved again by the hub's own. With `tx` all of it is one transaction.
+        """
+        if solver is None or tx is not None:
+            return self._hub.run(lambda inner: run_wave(inner, self._context(inner, solver), limit=limit), tx)
+        context, question = self._hub.run(
+            lambda inner: (context := self._hub.context(inner), look(inner, context, limit=limit)), read_only=True
+        )
+        ahead = answer(question, context.solved_by(solver))
+        return self._hub.run(lambda inner: record_wave(inner, self._hub.context(inner), question, ahead))
+
+    def _context(self, tx: Transaction, solver: Solver | None) -> SourcingContext:
+        context = self._hub.context(tx)
+        return context if solver is None else context.solved_by(solver)
 
     def retry_short(self, *, after: str = "", limit: int = 1_000, tx: Transaction | None = None) -> list[PlacedOrder]:
         """Source again the units that no node had, where their items are free now; call it after receipts."""

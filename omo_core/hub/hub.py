@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 from sqlalchemy import Engine
 
-from omo_core.allocation import SourcingPolicy
+from omo_core.allocation import SourcingPolicy, solve_greedy
 from omo_core.channels.port import ChannelAdapter
 from omo_core.hub.aio import AsyncDesk
 from omo_core.hub.desk import only
@@ -27,7 +27,7 @@ from omo_core.inventory.auditor import AuditReport, audit
 from omo_core.inventory.combiner import Apply, Combiner
 from omo_core.inventory.repair import AcknowledgeFindings, RepairAnswer, RepairRow, acknowledge, repair
 from omo_core.model.errors import HubClosed, InvalidInput
-from omo_core.orders import SourcingContext, resource_displaced
+from omo_core.orders import Solver, SourcingContext, resource_displaced
 from omo_core.storage.catalogue import network_version, read_network
 from omo_core.storage.clock import Clock
 from omo_core.storage.database import Database
@@ -54,8 +54,10 @@ class OrderHub:
         pool: str = "default",
         channels: Mapping[str, ChannelAdapter] | None = None,
         combine: bool | None = None,
+        solver: Solver | None = None,
     ) -> None:
         self.database = database
+        self.solver = solver or solve_greedy
         self.pool = pool
         combines = not database.in_memory if combine is None else combine
         self.combiner = Combiner(database, pool) if combines else None
@@ -83,6 +85,7 @@ class OrderHub:
         clock: Clock | None = None,
         ids: IdSource | None = None,
         combine: bool | None = None,
+        solver: Solver | None = None,
     ) -> Self:
         """Open a pool by URL (`sqlite:///shop.db`, `postgresql+psycopg://…`) or on the host's own `engine`.
 
@@ -91,11 +94,14 @@ class OrderHub:
 
         `combine` lets one thread commit the single commands of all callers together, hundreds a transaction under load
         and one at a time when idle. It is on unless the database is in memory, where a commit costs nothing.
+
+        `solver` decides what is sourced while others wait, so it should be quick (`solve_greedy` is); a wave can have
+        another.
         """
         if (url is None) == (engine is None):
             raise InvalidInput("give OrderHub.open either a database URL or an engine")
         database = Database.open(url, engine=engine, schema=schema, clock=clock, ids=ids)
-        return cls(database, pool=pool, channels=channels, combine=combine)
+        return cls(database, pool=pool, channels=channels, combine=combine, solver=solver)
 
     def close(self) -> None:
         """Answer the commands that wait, then give up the database connections; the hub is not used afterwards."""
@@ -163,7 +169,7 @@ class OrderHub:
             if self._context is None or self._context[0] != version:
                 network = read_network(tx)
                 policy = SourcingPolicy.load(network.policy)
-                self._context = (version, SourcingContext(network, policy, version))
+                self._context = (version, SourcingContext(network, policy, version, self.solver))
             return self._context[1]
 
     def audit(self, *, halt: bool = False) -> AuditReport:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 from sqlalchemy import delete, select
@@ -163,9 +164,17 @@ class Quotas:
             self.cells.setdefault(cell[0], []).append(cell)
 
     def refusals(
-        self, work: WorkingSet, lines: Sequence[HoldRequest], channel: str | None, old: Iterable[HeldUnits] = ()
+        self,
+        work: WorkingSet,
+        lines: Sequence[HoldRequest],
+        channel: str | None,
+        old: Iterable[HeldUnits] = (),
+        channels: Mapping[str, str] = MappingProxyType({}),
     ) -> tuple[Refusal, ...]:
-        """Why the channel may not take the lines, the `old` holds being released in the same step."""
+        """Why the channel may not take the lines, the `old` holds being released in the same step.
+
+        `channels` names the channel of owners that have another one.
+        """
         if not self.of_sku:
             return ()
         freed: dict[str, dict[tuple[str, str | None], int]] = {}
@@ -173,12 +182,12 @@ class Quotas:
             counted = hold.channel if hold.counter is not None else None
             of_sku = freed.setdefault(hold.sku, {})
             of_sku[hold.node, counted] = of_sku.get((hold.node, counted), 0) + hold.pending
-        wanted: dict[str, dict[str, int]] = {}
+        wanted: dict[str, dict[str | None, dict[str, int]]] = {}
         for line in lines:
-            at = wanted.setdefault(line.sku, {})
+            at = wanted.setdefault(line.sku, {}).setdefault(channels.get(line.owner, channel), {})
             at[line.node] = at.get(line.node, 0) + line.quantity
         decisions = (
-            self._decide(work, sku, channel, at, freed.get(sku, {})) for sku, at in wanted.items() if sku in self.of_sku
+            self._decide(work, sku, by, freed.get(sku, {})) for sku, by in wanted.items() if sku in self.of_sku
         )
         return tuple(refusal for refusal in decisions if refusal is not None)
 
@@ -186,22 +195,26 @@ class Quotas:
         self,
         work: WorkingSet,
         sku: str,
-        channel: str | None,
-        wanted: Mapping[str, int],
+        wanted: Mapping[str | None, Mapping[str, int]],
         freed: Mapping[tuple[str, str | None], int],
     ) -> Refusal | None:
+        """Whether quotas let channels take `wanted` (units by channel and node) while `freed` is given back."""
         rows = {row.channel: row for row in self.of_sku[sku].values() if row.in_force(work.now_us)}
-        units = sum(wanted.values())
         taken = {name: -sum(n for (_, of), n in freed.items() if of == name) for name in rows}
-        mine = rows.get(channel or "")
-        if mine is not None:
-            taken[mine.channel] += units
-            left = mine.units - mine.used - taken[mine.channel] + units
-            if mine.kind == QuotaKind.CAPPED.value and units > left:
-                return Refusal.of("quota_exhausted", sku=sku, channel=mine.channel, wanted=units, available=left)
+        changes: dict[str, int] = {}
+        for channel, at in wanted.items():
+            units = sum(at.values())
+            for node, n in at.items():
+                changes[node] = changes.get(node, 0) - n
+            mine = rows.get(channel or "")
+            if mine is not None:
+                left = mine.units - mine.used - taken[mine.channel]
+                taken[mine.channel] += units
+                if mine.is_cap and units > left:
+                    return Refusal.of("quota_exhausted", sku=sku, channel=mine.channel, wanted=units, available=left)
         if sku not in self.elsewhere:
             return None
-        changes = {node: -n for node, n in wanted.items()}
+        units = -sum(changes.values())
         for (node, _), n in freed.items():
             changes[node] = changes.get(node, 0) + n
         before = Fences(sum(row.kept for row in rows.values()), self.free(work, sku))
@@ -231,7 +244,7 @@ class Quotas:
         most = _free(work.rows.get(cell))
         if not most or cell[0] not in self.of_sku:
             return most
-        refusal = self._decide(work, cell[0], channel, {cell[1]: most}, {})
+        refusal = self._decide(work, cell[0], {channel: {cell[1]: most}}, {})
         return most if refusal is None else max(0, int(refusal.parameters["available"] or 0))
 
     def put(self, row: QuotaRow) -> None:

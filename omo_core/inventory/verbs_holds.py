@@ -46,7 +46,9 @@ def _replace(work: WorkingSet, operation_id: str, command: ReplaceHolds) -> Outc
     freed = _pending_by_cell(old)
     sums = summed(command.place)
     refusals = refusals or _refusals_of_places(work, sums, freed)
-    refusals = refusals or work.annex(Quotas).refusals(work, command.place, command.channel, old)
+    refusals = refusals or work.annex(Quotas).refusals(
+        work, command.place, command.channel, old, dict(command.channels)
+    )
     if command.slots or command.release_slots:
         refusals = refusals or refusals_of_slots(work, command.slots, command.release_slots)
     if refusals:
@@ -172,9 +174,12 @@ def _place_decided(
     work: WorkingSet, operation_id: str, command: PlaceHolds | ReplaceHolds, lines: Iterable[HoldRequest]
 ) -> list[HeldUnits]:
     expires_at_us, dies_at_us, channel = _us(command.expires_at), _us(command.dies_at), command.channel
-    placed = [work.place(operation_id, line, expires_at_us, dies_at_us, channel) for line in lines]
+    others = dict(command.channels) if isinstance(command, ReplaceHolds) else {}
+    placed = [
+        work.place(operation_id, line, expires_at_us, dies_at_us, others.get(line.owner, channel)) for line in lines
+    ]
     quotas = work.annex(Quotas)
-    if channel is not None and quotas.of_sku:
+    if (channel is not None or others) and quotas.of_sku:
         for hold in placed:
             quotas.count(work, hold)
     return placed

@@ -197,6 +197,7 @@ class PlaceHolds(Command):
 
 
 _PLACE_UNUSED: Final = ',"dies_at":null,"channel":null,"slots":[]}'
+_CHANNELS_UNUSED: Final = ',"channels":[]}'
 _REPLACE_UNUSED: Final = ',"dies_at":null,"channel":null,"slots":[],"release_slots":[]}'
 
 
@@ -219,12 +220,14 @@ class ReplaceHolds(Command):
     slots: tuple[SlotRequest, ...] = ()
     release_slots: tuple[ClaimRef, ...] = ()
     """Claims given back first: what they free can be claimed anew."""
+    channels: tuple[tuple[Identifier, ChannelId], ...] = ()
+    """(owner, channel) of owners whose channel is not `channel`, where orders of several exchange goods."""
 
     _dies_later = field_validator("dies_at")(_within_life)
 
     def canonical_json(self) -> str:
         """Without what this command got later and does not use: its digest stays what it was."""
-        return _without(_REPLACE_UNUSED, super().canonical_json())
+        return _without(_REPLACE_UNUSED, _without(_CHANNELS_UNUSED, super().canonical_json()))
 
 
 class ConfirmHolds(Command):

@@ -9,21 +9,30 @@ Every function takes the transaction first and works on many orders at once; eac
 changes the book, and saves it in the same transaction as the stock commands and events that go with it.
 """
 
+from omo_core.orders.deciding import Solver
 from omo_core.orders.displacement import resource_displaced
 from omo_core.orders.fulfilment import apply_fulfilment
 from omo_core.orders.intake import CancelOrder, cancel_orders, place_orders
-from omo_core.orders.sourcing import SourcingContext, retry_short, run_wave
+from omo_core.orders.parts import Solve
+from omo_core.orders.sourcing import SourcingContext, answer, retry_short
 from omo_core.orders.tracking import find_orders, list_orders, open_fulfilments
+from omo_core.orders.wave import WaveResult, look, record_wave, run_wave
 
 __all__ = [
     "CancelOrder",
+    "Solve",
+    "Solver",
     "SourcingContext",
+    "WaveResult",
+    "answer",
     "apply_fulfilment",
     "cancel_orders",
     "find_orders",
     "list_orders",
+    "look",
     "open_fulfilments",
     "place_orders",
+    "record_wave",
     "resource_displaced",
     "retry_short",
     "run_wave",

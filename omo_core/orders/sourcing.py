@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -12,16 +13,18 @@ from typing import Final
 from pydantic_core import to_json
 from sqlalchemy import exists, select
 
-from omo_core.allocation import Assignment, DemandLine, NetworkIndex, OrderDemand, OrderPlan, SourcingPolicy
+from omo_core.allocation import Assignment, DemandLine, NetworkIndex, OrderDemand, SourcingPolicy, solve_greedy
 from omo_core.inventory import apply_many, available_of_skus, holds_of
 from omo_core.model.fulfilment import FulfilmentState, OrderState, PlacedOrder
-from omo_core.model.network import DeliveryMethod, Network, Node
-from omo_core.model.stock import SELLABLE, Hold, PlaceHolds, ReplaceHolds, StockAnswer
+from omo_core.model.network import Network, Node
+from omo_core.model.stock import SELLABLE, Hold, StockAnswer
 from omo_core.orders.book import OrderBook, read_documents
-from omo_core.orders.deciding import decide, decision_document, demand_of, stock_digest
+from omo_core.orders.deciding import Solver, decide, decision_document, demand_of, stock_digest
 from omo_core.orders.entries import FulfilmentEntry, OrderEntry, fulfilment_lines
+from omo_core.orders.parts import Part, Solve, Sourced
 from omo_core.orders.policies import remember_policy
-from omo_core.orders.quota_limits import within_quotas
+from omo_core.orders.quota_limits import WithinQuotas, within_quotas
+from omo_core.orders.swaps import Exchange, command_of, together
 from omo_core.orders.waves import Solved, store_wave, wave_document
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
@@ -34,12 +37,21 @@ MAX_ROUNDS: Final = 4
 
 
 class SourcingContext:
-    """What sourcing needs beside the orders: the network, indexed once, with its version in the pool, and the policy."""
+    """What sourcing needs beside the orders: the network, indexed once, with its version in the pool; policy; solver."""
 
-    def __init__(self, network: Network, policy: SourcingPolicy, network_version: int = 0) -> None:
+    def __init__(
+        self, network: Network, policy: SourcingPolicy, network_version: int = 0, solver: Solver = solve_greedy
+    ) -> None:
         self.network = network
         self.policy = policy
         self.network_version = network_version
+        self.solver = solver
+
+    def solved_by(self, solver: Solver) -> SourcingContext:
+        """The same network and policy with another solver."""
+        other = copy(self)  # with what it has worked out already
+        other.solver = solver
+        return other
 
     @cached_property
     def index(self) -> NetworkIndex:
@@ -61,27 +73,17 @@ class SourcingContext:
 
 
 @dataclass(slots=True)
-class _Part:
-    """One delivery of one order, as it was solved."""
+class Question:
+    """What is to be solved for some orders: their open lines as far as quotas let them, and the stock for them."""
 
-    entry: OrderEntry
-    method: DeliveryMethod
-    plan: OrderPlan
-
-
-def run_wave(tx: Transaction, context: SourcingContext, *, limit: int = 1_000) -> list[PlacedOrder]:
-    """Source up to `limit` waiting orders together, oldest first; provisional holds of theirs count as free."""
-    query = (
-        select(tables.order.c.order_id)
-        .where(tables.order.c.pool_id == tx.pool, tables.order.c.state == OrderState.WAITING.value)
-        .order_by(tables.order.c.order_id)
-        .limit(limit)
-    )
-    book = OrderBook(tx)
-    entries = book.load([row.order_id for row in tx.connection.execute(query)])
-    source(tx, entries, context)
-    book.save()
-    return [entry.answer() for entry in entries]
+    wave: str
+    """Drawn before the stock was looked at."""
+    at_us: int
+    entries: Sequence[OrderEntry]
+    provisional: Mapping[str, Sequence[Hold]]
+    stock: Sequence[tuple[str, str, int]]
+    allowed: WithinQuotas
+    document: str
 
 
 def retry_short(tx: Transaction, context: SourcingContext, *, after: str = "", limit: int = 1_000) -> list[PlacedOrder]:
@@ -115,38 +117,59 @@ def retry_short(tx: Transaction, context: SourcingContext, *, after: str = "", l
     return [entry.answer() for entry in entries]
 
 
-def source(tx: Transaction, entries: Sequence[OrderEntry], context: SourcingContext, *, offer: bool = True) -> None:
+def source(
+    tx: Transaction,
+    entries: Sequence[OrderEntry],
+    context: SourcingContext,
+    *,
+    offer: bool = True,
+    ahead: Sourced | None = None,
+) -> Sourced:
     """Find nodes for the open units of these orders, hold the goods there, and offer the work.
 
-    The caller saves the book. Orders whose stock others took in the meantime are solved again on what is left.
+    The caller saves the book. `ahead` is what was solved before this transaction, of orders that have not changed since:
+    it is tried first. Orders whose stock others took in the meantime are solved again on what is left.
     """
     waiting = [entry for entry in dict.fromkeys(entries) if not entry.cancelled and entry.open_units()]
     read_documents(tx, waiting)
-    provisional = _provisional_holds(tx, waiting)
+    provisional = provisional_holds(tx, waiting)
     for entry in waiting:
         entry.attempt += 1
+    done = Sourced(solves=list(ahead.solves) if ahead else [])
     for round_number in range(MAX_ROUNDS):
         if not waiting:
-            return
-        parts, solved = _solve(tx, waiting, context, provisional)
-        answers = _hold(tx, parts, provisional, round_number)
+            return done
+        if ahead is not None and round_number == 0:
+            found = ahead
+        else:
+            found = answer(ask(tx, waiting, context, provisional), context)
+            done.solves += found.solves
+        answers = _hold(tx, found, provisional, round_number)
+        own: dict[str, list[Part]] = defaultdict(list)
+        for part in found.parts:
+            own[part.entry.order_id].append(part)
         refused = {order_id for order_id, answer in answers.items() if not answer.applied}
-        settled = {entry.order_id: entry for entry in waiting if entry.order_id not in refused}
-        recorded: list[_Part] = []
-        for entry in settled.values():
-            own = [part for part in parts if part.entry is entry]
-            if entry.order_id not in provisional and _is_nothing_new(own):
+        left: list[OrderEntry] = []
+        recorded: list[Part] = []
+        for entry in waiting:
+            parts = own.get(entry.order_id)
+            if parts is None or entry.order_id in refused:
+                left.append(entry)
+                continue
+            if entry.order_id not in provisional and _is_nothing_new(parts):
                 entry.attempt -= 1
                 continue
-            _record(tx, own, answers.get(entry.order_id), offer=offer)
-            recorded += own
-        _record_decisions(tx, recorded, context, solved)
-        waiting = [entry for entry in waiting if entry.order_id in refused]
+            _record(tx, parts, answers.get(entry.order_id), offer=offer)
+            recorded += parts
+        _record_decisions(tx, recorded, context, found.solved)
+        done.parts += recorded
+        waiting = left
     for entry in waiting:
         entry.settle()
+    return done
 
 
-def _provisional_holds(tx: Transaction, entries: Sequence[OrderEntry]) -> dict[str, list[Hold]]:
+def provisional_holds(tx: Transaction, entries: Sequence[OrderEntry]) -> dict[str, list[Hold]]:
     """Pending holds of waiting orders that no fulfilment order stands for yet."""
     known = [entry for entry in entries if entry.stored_version and entry.attempt]
     offered = {line.hold for entry in known for one in entry.fulfilments.values() if one.live for line in one.lines}
@@ -157,26 +180,44 @@ def _provisional_holds(tx: Transaction, entries: Sequence[OrderEntry]) -> dict[s
     return found
 
 
-def _solve(
-    tx: Transaction, entries: Sequence[OrderEntry], context: SourcingContext, provisional: Mapping[str, Sequence[Hold]]
-) -> tuple[list[_Part], Solved]:
-    """One plan for all open lines that quotas let be served, and what it takes to make it again."""
+def ask(
+    tx: Transaction,
+    entries: Sequence[OrderEntry],
+    context: SourcingContext,
+    provisional: Mapping[str, Sequence[Hold]],
+) -> Question:
+    """The problem of all open lines that quotas let be served; the orders' provisional holds count as free.
+
+    Each entry's `attempt` is that of the decision to come.
+    """
     wave = tx.new_id()
     demands = [demand for entry in entries for demand in _demands(tx, entry, context)]
     skus = sorted({line.sku for demand in demands for line in demand.lines})
     stock = available_of_skus(tx, skus, owners=list(provisional))
     by_order = {entry.order_id: entry for entry in entries}
-    entry_of = {demand.order: by_order[demand.order.rpartition("#")[0]] for demand in demands}
-    channels = {order: entry.channel for order, entry in entry_of.items()}
+    channels = {demand.order: by_order[_order_of(demand)].channel for demand in demands}
     allowed = within_quotas(tx, demands, channels, stock, chain.from_iterable(provisional.values()))
-    decided = decide(context.index, context.policy, allowed.demands, stock)
+    document = wave_document(entries, allowed, provisional)
+    return Question(wave, tx.now_us, entries, provisional, stock, allowed, document)
+
+
+def answer(question: Question, context: SourcingContext) -> Sourced:
+    """One plan for all of it, and what it takes to make it again; needs no database."""
+    allowed = question.allowed
+    entries = {entry.order_id: entry for entry in question.entries}
+    decided = decide(context.index, context.policy, allowed.demands, question.stock, context.solver)
     parts = [
-        _Part(entry_of[demand.order], method, allowed.with_cuts(plan))
+        Part(entries[_order_of(demand)], method, allowed.with_cuts(plan))
         for demand, (method, plan) in zip(allowed.demands, decided, strict=True)
     ]
-    emptied = [_Part(entry_of[demand.order], demand.method, plan) for demand, plan in allowed.empty_plans()]
-    document = wave_document(entries, allowed, provisional)
-    return [*parts, *emptied], Solved(wave, stock_digest(decided.first.problem), document)
+    parts += [Part(entries[_order_of(demand)], demand.method, plan) for demand, plan in allowed.empty_plans()]
+    solves = [Solve.of(plan) for plan in (decided.first, decided.again) if plan is not None]
+    digest = stock_digest(decided.first.problem)
+    return Sourced(parts, solves, question.stock, Solved(question.wave, digest, question.document, question.at_us))
+
+
+def _order_of(demand: OrderDemand) -> str:
+    return demand.order.rpartition("#")[0]
 
 
 def _demands(tx: Transaction, entry: OrderEntry, context: SourcingContext) -> list[OrderDemand]:
@@ -196,34 +237,26 @@ def _demands(tx: Transaction, entry: OrderEntry, context: SourcingContext) -> li
 
 
 def _hold(
-    tx: Transaction, parts: Sequence[_Part], provisional: dict[str, list[Hold]], round_number: int
+    tx: Transaction, found: Sourced, provisional: Mapping[str, Sequence[Hold]], round_number: int
 ) -> dict[str, StockAnswer]:
-    """One stock command per order: all of its assignments are held, or none."""
-    wanted: dict[str, list[dict[str, object]]] = defaultdict(list)
-    entries: dict[str, OrderEntry] = {}
-    for part in parts:
-        order_id = part.entry.order_id
-        entries[order_id] = part.entry
-        wanted[order_id].extend(
+    """All of an order's assignments are held, or none; orders that swap goods are held together."""
+    wanted: dict[str, Exchange] = {}
+    for part in found.parts:
+        entry, order_id = part.entry, part.entry.order_id
+        if order_id not in wanted:
+            key = f"source/{order_id}/{entry.attempt}/{round_number}"
+            wanted[order_id] = Exchange(order_id, entry.channel, key, provisional.get(order_id, ()))
+        wanted[order_id].place.extend(
             {"owner": order_id, "line": one.line, "sku": one.sku, "node": one.node, "quantity": one.quantity}
             for one in part.plan.assignments
         )
-    commands: list[PlaceHolds | ReplaceHolds] = []
-    for order_id, requests in wanted.items():
-        entry, old = entries[order_id], provisional.get(order_id, [])
-        key = f"source/{order_id}/{entry.attempt}/{round_number}"
-        head = {"key": key, "scope": SCOPE, "channel": entry.channel}
-        # A command is made with all its lines in one call: made one by one, they take half as long again.
-        if old:
-            release = tuple(hold.hold for hold in old)
-            commands.append(ReplaceHolds.model_validate({**head, "release": release, "place": tuple(requests)}))
-        elif requests:
-            commands.append(PlaceHolds.model_validate({**head, "lines": tuple(requests)}))
-    owners = [command.key.split("/")[1] for command in commands]
-    return dict(zip(owners, apply_many(tx, commands), strict=True)) if commands else {}
+    moving = [exchange for exchange in wanted.values() if exchange.release or exchange.place]
+    groups = together(moving, found.stock) if provisional else [[exchange] for exchange in moving]
+    answers = apply_many(tx, [command_of(group, SCOPE) for group in groups]) if groups else []
+    return {exchange.order: answer for group, answer in zip(groups, answers, strict=True) for exchange in group}
 
 
-def _record(tx: Transaction, parts: Sequence[_Part], answer: StockAnswer | None, *, offer: bool) -> None:
+def _record(tx: Transaction, parts: Sequence[Part], answer: StockAnswer | None, *, offer: bool) -> None:
     """Write what was decided into the book: shortfalls per line, and a fulfilment order per delivery and node."""
     entry = parts[0].entry
     for part in parts:
@@ -232,13 +265,15 @@ def _record(tx: Transaction, parts: Sequence[_Part], answer: StockAnswer | None,
         for shortfall in part.plan.shortfalls:
             entry.lines[shortfall.line].short = shortfall.missing
     if answer is not None and offer:
-        holds = {(hold.line, hold.node): hold.hold for hold in answer.holds if hold.pending}
+        holds = {
+            (hold.line, hold.node): hold.hold for hold in answer.holds if hold.pending and hold.owner == entry.order_id
+        }
         for part in parts:
             _offer(tx, part, holds)
     entry.settle()
 
 
-def _is_nothing_new(parts: Sequence[_Part]) -> bool:
+def _is_nothing_new(parts: Sequence[Part]) -> bool:
     """Whether an order that was short before is exactly as short now."""
     entry = parts[0].entry
     if any(part.plan.assignments for part in parts):
@@ -247,7 +282,7 @@ def _is_nothing_new(parts: Sequence[_Part]) -> bool:
     return all(entry.lines[line].short == units for line, units in missing.items())
 
 
-def _offer(tx: Transaction, part: _Part, holds: dict[tuple[str, str], str]) -> None:
+def _offer(tx: Transaction, part: Part, holds: dict[tuple[str, str], str]) -> None:
     by_node: dict[str, list[Assignment]] = defaultdict(list)
     for one in part.plan.assignments:
         by_node[one.node].append(one)
@@ -267,13 +302,13 @@ def _offer(tx: Transaction, part: _Part, holds: dict[tuple[str, str], str]) -> N
         part.entry.fulfilments[fulfilment.fulfilment] = fulfilment
 
 
-def _record_decisions(tx: Transaction, parts: Sequence[_Part], context: SourcingContext, solved: Solved) -> None:
+def _record_decisions(tx: Transaction, parts: Sequence[Part], context: SourcingContext, solved: Solved | None) -> None:
     """Keep what was decided and why, per order and attempt, and once what it was decided from."""
     documents: dict[tuple[str, int], list[dict[str, object]]] = defaultdict(list)
     for part in parts:
         name = part.entry.order_id, part.entry.attempt
         documents[name].append(decision_document(part.method, part.plan))
-    if not documents:
+    if not documents or solved is None:
         return
     digest = remember_policy(tx, context.policy)
     rows = [

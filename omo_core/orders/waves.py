@@ -66,6 +66,8 @@ class Solved:
     """Drawn before the stock was looked at."""
     stock_sha256: str
     document: str
+    at_us: int
+    """The instant that opening hours were read for."""
 
 
 def wave_document(
@@ -103,7 +105,7 @@ def wave_document(
 
 def store_wave(tx: Transaction, solved: Solved, policy_sha256: str, network_version: int) -> None:
     """Keep a wave of which something was recorded."""
-    row = (solved.wave, policy_sha256, network_version, solved.stock_sha256, solved.document, tx.now_us)
+    row = (solved.wave, policy_sha256, network_version, solved.stock_sha256, solved.document, solved.at_us)
     tx.insert_tuples(tables.wave, _COLUMNS, [row])
 
 
