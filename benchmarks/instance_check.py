@@ -184,6 +184,13 @@ def rated(rate_minor: int, metres: int) -> int:
     return (rate_minor * metres + 500_000) // 1_000_000
 
 
+def require_sound(checked: Checked) -> Checked:
+    """The same, or an error that says what is wrong: a benchmark tells no figure of a plan that is not sound."""
+    if checked.found:
+        raise ValueError(f"the checker does not accept this plan: {'; '.join(checked.found[:5])}")
+    return checked
+
+
 def summary(checked: Checked) -> list[str]:
     """What there is to say of a solution, line by line."""
     lines = [f"{name:<12}{minor:>16,}" for name, minor in checked.cost_by_term.items()]

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import peers
 from benchmarks.harness import Context
+from benchmarks.instance_check import require_sound
+from benchmarks.instance_files import check_plan, wave_of
 from benchmarks.instances import Instance, draw
 from omo_core.allocation import AllocationProblem, solve_greedy, warmup
 from omo_core.allocation.block import Block
@@ -70,13 +73,15 @@ def run(context: Context) -> None:
 
 
 def _compare_costs(context: Context, instance: Instance, problem: AllocationProblem) -> None:
-    plan = solve_greedy(problem)
+    plan, wave = solve_greedy(problem), wave_of(instance)
     assert plan.violations() == []
-    nearest = nearest_node_cost_minor(instance)
+    require_sound(check_plan(instance, plan, wave))
+    nearest = peers.run("nearest node", wave, peers.nearest_node)
+    context.record("nearest node", nearest.cpu_s, orders=nearest.orders, clock="cpu")
     context.figure("greedy_cost_minor", plan.cost_minor)
     context.figure("greedy_unserved_units", int(plan.accounts.missing.sum()))
-    context.figure("nearest_node_cost_minor", nearest)
-    context.figure("greedy_vs_nearest_cost", plan.cost_minor / nearest)
+    context.figure("nearest_node_cost_minor", nearest.cost_minor)
+    context.figure("greedy_vs_nearest_cost", plan.cost_minor / nearest.cost_minor)
 
 
 def _large(context: Context) -> None:
@@ -87,48 +92,3 @@ def _large(context: Context) -> None:
     fast = context.time("greedy kernel, large", Run(problems[0]).kernel, rounds=5)
     context.figure("large_build_orders_s", orders / build.best_s)
     context.figure("large_greedy_orders_s", orders / fast.best_s)
-
-
-def nearest_node_cost_minor(instance: Instance) -> int:
-    """What most teams write: stock in a dict, the nearest node that has all lines, else the nearest for each line.
-
-    It sees every node of the network, and its own plan is priced with the same terms as ours.
-    """
-    problem = instance.problem(len(instance.index.nodes)).with_all_candidates()
-    block = problem.block
-    stock, capacity = problem.stock.available.copy(), problem.capacity.copy()
-    split = problem.policy.per_extra_node_minor
-    cost = 0
-    for order in range(problem.orders):
-        lines = block.line_ptr[order + 1] - block.line_ptr[order]
-        first = block.candidate_ptr[order]
-        candidates = range(first, block.candidate_ptr[order + 1])
-        by_distance = sorted(candidates, key=lambda one: (problem.distance_m[one], one))
-        own = problem.columns.pickup[order]
-        by_distance.sort(key=lambda one: block.node[one] != own)
-        chosen: dict[int, int] = {}
-        for one in by_distance:
-            entries = _usable(block, one, stock, capacity)
-            if len(entries) == lines:
-                chosen = {int(block.line[entry]): entry for entry in entries}
-                break
-        else:
-            for one in by_distance:
-                for entry in _usable(block, one, stock, capacity):
-                    chosen.setdefault(int(block.line[entry]), entry)
-        used = {int(np.searchsorted(block.entry_ptr, entry, side="right")) - 1 for entry in chosen.values()}
-        for entry in chosen.values():
-            stock[block.cell[entry]] -= 1
-            cost += int(block.unit_minor[entry])
-        for one in used:
-            capacity[block.node[one]] -= 1
-            cost += int(block.fixed_minor[one])
-        cost += (lines - len(chosen)) * problem.policy.unserved_minor + max(len(used) - 1, 0) * split
-    return int(cost)
-
-
-def _usable(block: Block, candidate: int, stock: Any, capacity: Any) -> list[int]:
-    if capacity[block.node[candidate]] <= 0:
-        return []
-    entries = range(block.entry_ptr[candidate], block.entry_ptr[candidate + 1])
-    return [entry for entry in entries if stock[block.cell[entry]] > 0]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.instance_check import Checked, account, check, metres_between, price_of, summary
+from benchmarks.instance_check import Checked, account, check, metres_between, price_of, require_sound, summary
 from benchmarks.instance_files import assigned_of, check_plan, solution_of, wave_of
 from benchmarks.instance_wave import NOWHERE, Assigned, Place, Prices, Solution, Wave, WaveNode, WaveOrder
 from benchmarks.instances import draw
@@ -120,6 +120,13 @@ def test_a_wrong_claim_is_reported(wave: Wave) -> None:
     for sentence, solution in wrong.items():
         [found] = check(wave, solution).found
         assert sentence in found
+
+
+def test_a_figure_of_an_unsound_plan_is_refused(wave: Wave) -> None:
+    sound = check(wave, claim(wave, SOUND))
+    assert require_sound(sound) is sound
+    with pytest.raises(ValueError, match="does not accept this plan: A gives 3 units of mug"):
+        require_sound(check(wave, claim(wave, BROKEN["oversold"][0])))
 
 
 def test_a_hopeless_solution_is_reported_in_short(wave: Wave) -> None:
