@@ -128,6 +128,9 @@ _HOMES = {
         "StockAnswer",
     ],
     "omo_core.model.values": ["GeoPoint", "Money"],
+    "omo_core.orders.replay": ["Replay", "ReplayInput"],
+    "omo_core.orders.what_if": ["WhatIf"],
+    "omo_core.orders.what_if_figures": ["NodeFigures", "PolicyFigures"],
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -272,6 +275,9 @@ if TYPE_CHECKING:
         StockAnswer as StockAnswer,
     )
     from omo_core.model.values import GeoPoint as GeoPoint, Money as Money
+    from omo_core.orders.replay import Replay as Replay, ReplayInput as ReplayInput
+    from omo_core.orders.what_if import WhatIf as WhatIf
+    from omo_core.orders.what_if_figures import NodeFigures as NodeFigures, PolicyFigures as PolicyFigures
 
 
 def __getattr__(name: str) -> Any:

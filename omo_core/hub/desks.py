@@ -16,6 +16,7 @@ from omo_core.hub.aio import through_combiner
 from omo_core.hub.availability_desk import AvailabilityDesk
 from omo_core.hub.desk import Desk
 from omo_core.hub.goods_desk import GoodsDesk
+from omo_core.hub.hindsight_desk import HindsightDesk
 from omo_core.hub.promise_desk import PromiseDesk
 from omo_core.inventory import (
     expire_holds,
@@ -301,8 +302,8 @@ class FulfilmentDesk(Desk):
         )
 
 
-class SourcingDesk(Desk):
-    """Deciding for many orders at once."""
+class SourcingDesk(HindsightDesk):
+    """Deciding for many orders at once, and looking back at what was decided."""
 
     def run_wave(
         self, *, limit: int = 1_000, solver: Solver | None = None, tx: Transaction | None = None

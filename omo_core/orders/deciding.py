@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 import numpy as np
+from pydantic_core import to_json
 
 import omo_core.allocation as allocator
 from omo_core.allocation import (
@@ -133,13 +134,10 @@ def demand_of(
     )
 
 
-def stock_digest(problem: AllocationProblem) -> str:
-    """SHA-256 of the stock a problem was built on, as its columns hold it: equal stock of one network, equal digest."""
-    stock = problem.stock
-    digest = hashlib.sha256("\0".join(stock.sku).encode())
-    for column, kind in ((stock.holder_ptr, "<i8"), (stock.node, "<i4"), (stock.available, "<i4")):
-        digest.update(np.ascontiguousarray(column, dtype=kind).tobytes())
-    return digest.hexdigest()
+def stock_digest(stock: Sequence[StockRow], demands: Sequence[OrderDemand]) -> str:
+    """SHA-256 of the stock of the items that demands name, which is in key order."""
+    wanted = {line.sku for demand in demands for line in demand.lines}
+    return hashlib.sha256(to_json([tuple(row) for row in stock if row[0] in wanted])).hexdigest()
 
 
 def solvers() -> dict[str, Solver]:

@@ -212,8 +212,9 @@ def answer(question: Question, context: SourcingContext) -> Sourced:
     ]
     parts += [Part(entries[_order_of(demand)], demand.method, plan) for demand, plan in allowed.empty_plans()]
     solves = [Solve.of(plan) for plan in (decided.first, decided.again) if plan is not None]
-    digest = stock_digest(decided.first.problem)
-    return Sourced(parts, solves, question.stock, Solved(question.wave, digest, question.document, question.at_us))
+    digest = stock_digest(question.stock, allowed.demands)
+    solved = Solved(question.wave, decided.first.solver, digest, question.document, question.at_us)
+    return Sourced(parts, solves, question.stock, solved)
 
 
 def _order_of(demand: OrderDemand) -> str:

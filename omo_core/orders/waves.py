@@ -24,7 +24,7 @@ from omo_core.storage.transaction import Transaction
 VERSION: Final = 1
 """Of a wave's document."""
 
-_COLUMNS: Final = ("wave", "policy_sha256", "network_version", "stock_sha256", "document", "decided_at_us")
+_COLUMNS: Final = ("wave", "solver", "policy_sha256", "network_version", "stock_sha256", "document", "decided_at_us")
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Wave:
     network_version: int
     stock_sha256: str
     decided_at: datetime
+    solver: str
     orders: tuple[WaveOrder, ...]
     cuts: Mapping[str, list[LineShortfall]] = field(default_factory=dict)
     """What quotas took off, by demand."""
@@ -64,6 +65,7 @@ class Solved:
 
     wave: str
     """Drawn before the stock was looked at."""
+    solver: str
     stock_sha256: str
     document: str
     at_us: int
@@ -105,7 +107,15 @@ def wave_document(
 
 def store_wave(tx: Transaction, solved: Solved, policy_sha256: str, network_version: int) -> None:
     """Keep a wave of which something was recorded."""
-    row = (solved.wave, policy_sha256, network_version, solved.stock_sha256, solved.document, solved.at_us)
+    row = (
+        solved.wave,
+        solved.solver,
+        policy_sha256,
+        network_version,
+        solved.stock_sha256,
+        solved.document,
+        solved.at_us,
+    )
     tx.insert_tuples(tables.wave, _COLUMNS, [row])
 
 
@@ -138,6 +148,7 @@ def _wave(row: Any) -> Wave:
         network_version=row.network_version,
         stock_sha256=row.stock_sha256,
         decided_at=from_us(row.decided_at_us),
+        solver=row.solver,
         orders=tuple(_orders(document["orders"])),
         cuts=cuts,
         emptied=tuple(document.get("emptied", ())),

@@ -281,6 +281,7 @@ wave = _table(
     "wave",
     ("wave",),
     _text("wave"),
+    _text("solver"),
     _text("policy_sha256"),
     _int("network_version"),
     _text("stock_sha256"),

@@ -52,6 +52,7 @@ def upgrade() -> None:
         "omo_wave",
         _text("pool_id"),
         _text("wave"),
+        _text("solver"),
         _text("policy_sha256"),
         _int("network_version"),
         _text("stock_sha256"),
