@@ -69,6 +69,16 @@ class Shelves:
             away[order.pickup] = -1.0
         return sorted(self._all, key=away.__getitem__)
 
+    def holders_first(self, order: WaveOrder) -> list[int]:
+        """As `nearest_first`, of the nodes that had some of the order's SKUs: the others cannot matter."""
+        x, y, z = order.place
+        away = []
+        for at in set().union(*(self.stock[sku] for sku, _ in order.lines)):
+            a, b, c = self._places[at]
+            near = at == order.pickup
+            away.append((-1.0 if near else (x - a) * (x - a) + (y - b) * (y - b) + (z - c) * (z - c), at))
+        return [at for _, at in sorted(away)]
+
     def wanted(self, order: WaveOrder) -> list[tuple[Cells, int]]:
         """For every line who has it, and the units wanted."""
         return [(self.stock[sku], quantity) for sku, quantity in order.lines]
@@ -107,17 +117,30 @@ class Shelves:
 def nearest_node(wave: Wave) -> list[Assigned]:
     """What most teams write: the nearest node that has all lines, else the nearest for each line.
 
-    Stock in a dict, nodes sorted by distance, a pickup order's own node before all. The yardstick of time for others.
+    Stock in a dict, all nodes sorted by distance, a pickup order's own node before all. The yardstick of time for others.
     """
     shelves = Shelves(wave)
     for order in wave.orders:
-        by_distance, wanted = shelves.nearest_first(order), shelves.wanted(order)
-        one = shelves.first_with_all(wanted, by_distance)
-        if one is None:
-            shelves.take_whole(order, shelves.first_for_each(wanted, by_distance))
-        else:
-            shelves.take_whole(order, dict.fromkeys(range(len(wanted)), one))
+        _one_or_each(shelves, order, shelves.nearest_first(order))
     return shelves.assigned
+
+
+def nearest_holder(wave: Wave) -> list[Assigned]:
+    """The same decisions as `nearest_node`, by an index of who holds what: what a team writes once that is too slow."""
+    shelves = Shelves(wave)
+    for order in wave.orders:
+        _one_or_each(shelves, order, shelves.holders_first(order))
+    return shelves.assigned
+
+
+def _one_or_each(shelves: Shelves, order: WaveOrder, nodes: Sequence[int]) -> None:
+    """The whole order from the first of the nodes that has it, else each line from the first that has that."""
+    wanted = shelves.wanted(order)
+    one = shelves.first_with_all(wanted, nodes)
+    if one is None:
+        shelves.take_whole(order, shelves.first_for_each(wanted, nodes))
+    else:
+        shelves.take_whole(order, dict.fromkeys(range(len(wanted)), one))
 
 
 def priority_list(wave: Wave) -> list[Assigned]:
@@ -129,13 +152,7 @@ def priority_list(wave: Wave) -> list[Assigned]:
     shelves = Shelves(wave)
     listed = sorted(range(len(wave.nodes)), key=lambda at: (not wave.nodes[at].is_warehouse, at))
     for order in wave.orders:
-        nodes = listed if order.pickup == NOWHERE else [order.pickup, *listed]
-        wanted = shelves.wanted(order)
-        one = shelves.first_with_all(wanted, nodes)
-        if one is None:
-            shelves.take_whole(order, shelves.first_for_each(wanted, nodes))
-        else:
-            shelves.take_whole(order, dict.fromkeys(range(len(wanted)), one))
+        _one_or_each(shelves, order, listed if order.pickup == NOWHERE else [order.pickup, *listed])
     return shelves.assigned
 
 

@@ -145,6 +145,7 @@ def first_come_first_served(instance: Instance) -> Plan:
 
 RULES: Final[dict[str, Callable[[Wave], list[Assigned]]]] = {
     "nearest_node": peers.nearest_node,
+    "nearest_holder": peers.nearest_holder,
     "priority_list": peers.priority_list,
     "sorted_sources": peers.sorted_sources,
     "rules_in_sequence": peers.rules_in_sequence,

@@ -54,6 +54,13 @@ def test_nearest_node_decides_the_drawn_wave_as_ever() -> None:
     assert peers.run("nearest", wave_of(draw(2_000, 60, 500, seed=1)), peers.nearest_node).cost_minor == 2_772_543
 
 
+@pytest.mark.parametrize(("tightness", "seed"), [(1.15, 1), (0.5, 2)])
+def test_nearest_holder_decides_as_nearest_node(tightness: float, seed: int) -> None:
+    wave = wave_of(draw(500, 40, 50, seed=seed, tightness=tightness))
+    plans = [peers.run("nearest", wave, rule).solution.assigned for rule in (peers.nearest_node, peers.nearest_holder)]
+    assert plans[0] == plans[1]
+
+
 def test_nearest_node_collects_where_the_buyer_asked() -> None:
     wave = small([order("o", ("x", 1), service="pickup", pickup=2)], {"x": {0: 1, 2: 1}})
     assert decided(peers.nearest_node, wave) == [("o", 1, "C", 1)]
