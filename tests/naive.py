@@ -215,8 +215,8 @@ def _best_partition(
                 cost, sets = with_node_used(below ^ part, min(max_nodes, len(penalty)) - 1)
                 cost += single[part | 1 << line][0]
                 best = min(best, (cost, [part | 1 << line, *sets]), key=lambda one: one[0])
-    sets = [({line for line in range(len(penalty)) if mask >> line & 1}, single[mask][1]) for mask in best[1]]
-    return int(best[0]), sets
+    cost, masks = best
+    return int(cost), [({line for line in range(len(penalty)) if mask >> line & 1}, single[mask][1]) for mask in masks]
 
 
 def _splits_may_help(block: Any, order: int, wanted: Any, stock: Any, capacity: Any, pick: Any) -> bool:

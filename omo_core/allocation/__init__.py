@@ -9,6 +9,8 @@ from omo_core.allocation.network_index import NetworkIndex
 from omo_core.allocation.plan import Assignment, LineShortfall, OrderPlan, Plan, RunnerUp
 from omo_core.allocation.policy import NodeKindCosts, SourcingPolicy
 from omo_core.allocation.problem import AllocationProblem
+from omo_core.allocation.special import NodeWork
+from omo_core.allocation.tariffs import ParcelTariff, WeightBand
 from omo_core.allocation.verify import verify_plan
 from omo_core.allocation.warmup import warmup
 
@@ -20,13 +22,16 @@ __all__ = [
     "LineShortfall",
     "NetworkIndex",
     "NodeKindCosts",
+    "NodeWork",
     "OrderDemand",
     "OrderPlan",
     "PairPrice",
+    "ParcelTariff",
     "Plan",
     "Rule",
     "RunnerUp",
     "SourcingPolicy",
+    "WeightBand",
     "default_rules",
     "default_terms",
     "solve_exact",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from omo_core.allocation.arrays import Flags, Ints
 from omo_core.allocation.costs import SPLIT, UNSERVED
+from omo_core.allocation.parcels import Parcels
 from omo_core.allocation.problem import AllocationProblem
 
 
@@ -43,7 +44,15 @@ def account(problem: AllocationProblem, taken: NDArray[np.int32]) -> Accounts:
     quantity = taken[filled].astype(np.int64)
     shipments = problem.pairs_of(used)
     sendings = problem.pairs_of(candidate_of_entry[filled], problem.columns.weight_g[line], block.cell[filled])
-    fixed = [np.broadcast_to(term.price(shipments).fixed_minor, used.shape) for term in problem.terms]
+    weight_g = sums(
+        np.searchsorted(used, candidate_of_entry[filled]), problem.columns.weight_g[line] * quantity, used.size
+    )
+    fixed = [
+        term.parcel_minor(block.tariff[used], weight_g)
+        if isinstance(term, Parcels)
+        else np.broadcast_to(term.price(shipments).fixed_minor, used.shape)
+        for term in problem.terms
+    ]
     units = [term.price(sendings).unit_minor * quantity for term in problem.terms]
     missing = block.quantity - sums(line, quantity, block.quantity.size)
     nodes = np.bincount(orders_used, minlength=problem.orders)

@@ -34,3 +34,21 @@ class Block(NamedTuple):
     """int32[entries], position in the stock."""
     unit_minor: Any
     """int64[entries], what each unit adds."""
+    ruled: Any
+    """uint8[orders]: 1 where one of the columns below says more than "nothing special", so that most orders skip them."""
+    whole: Any
+    """uint8[orders]: 1 where the order is served in full or not at all."""
+    group: Any
+    """int32[lines]: position within the order of the first of the lines that one node must serve together, -1 for none."""
+    weight_g: Any
+    """int64[lines], of one unit."""
+    tariff: Any
+    """int32[candidates]: the parcel tariff that is paid on top of `fixed_minor`, -1 for none."""
+    band_ptr: Any
+    """int64[tariffs + 1]: the weight bands of a tariff, light to heavy."""
+    band_up_to_g: Any
+    """int64[bands]."""
+    band_minor: Any
+    """int64[bands]: the price of a parcel of at most that weight."""
+    work: Any
+    """int64[nodes, 3]: what an order, each of its lines, and each of its units take from the node's capacity."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from omo_core.allocation.arrays import Flags, Ints
 from omo_core.allocation.demand import OrderDemand, check_demand
+from omo_core.allocation.groups import group_column
 from omo_core.allocation.network_index import METHOD_CODE, NetworkIndex, unit_vectors
 from omo_core.allocation.traits import Traits
 from omo_core.model.errors import InvalidInput
@@ -52,6 +53,10 @@ class DemandColumns:
     """int64[lines], of one unit."""
     traits: Traits | None = None
     """What only some rules ask; None where the orders came as columns."""
+    whole: Flags | None = None
+    """bool[orders]: serve in full or not at all; None is never."""
+    group: NDArray[np.int32] | None = None
+    """int32[lines]: position in the order of the first line that must come from the same node, -1 for none; None is none."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +164,8 @@ def demand_columns(index: NetworkIndex, demands: Sequence[OrderDemand], skus: di
         quantity=np.array(quantity, dtype=np.int32),
         weight_g=np.array(weight_g, dtype=np.int64),
         traits=Traits(index, tuple(demands)),
+        whole=np.array([demand.ship_complete for demand in demands], dtype=np.bool_),
+        group=group_column(demands),
     )
 
 

@@ -183,6 +183,10 @@ def _chosen(policy: SourcingPolicy) -> Iterator[CostTerm]:
     if policy.promise is not None and policy.promise.late_day_minor:
         yield risks.LatePrice(policy)
     yield from map(places.Charged, policy.surcharges)
+    if policy.parcel_tariffs:
+        from omo_core.allocation.parcels import Parcels
+
+        yield Parcels(policy.parcel_tariffs)
 
 
 def total_price(terms: Sequence[CostTerm], pairs: Pairs) -> tuple[Ints, Ints]:

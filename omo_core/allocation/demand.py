@@ -20,6 +20,8 @@ class DemandLine:
     line: str
     sku: str
     quantity: int
+    together: str | None = None
+    """Lines of an order with the same mark come from one node, all their units, or not at all (parts of a kit, say)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class OrderDemand:
     region: str | None = None
     promised_by: datetime | None = None
     """Aware instant by which the goods are promised."""
+    ship_complete: bool = False
+    """Serve every unit of it or none."""
 
 
 @dataclass(frozen=True, slots=True)

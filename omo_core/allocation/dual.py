@@ -99,7 +99,11 @@ class _Ascent:
         block = self._orders.block
         line = block.line_ptr[order_of_entries(block)] + block.line
         demand = np.bincount(block.cell, block.quantity[line], minlength=self._cells)
-        visits = np.bincount(block.node, minlength=problem.capacity.size)
+        visits = np.zeros(problem.capacity.size, dtype=np.int64)
+        np.add.at(visits, block.node, block.work[block.node, 0])
+        if block.work[:, 1:].any():
+            node = np.repeat(block.node, np.diff(block.entry_ptr))
+            np.add.at(visits, node, block.work[node, 1] + block.work[node, 2] * block.quantity[line])
         can_bind = np.concatenate([demand, visits]) > self._limit
         self._price[~can_bind] = 0
         row = np.flatnonzero(can_bind)

@@ -10,7 +10,15 @@ from typing import Any, Final, NamedTuple
 from omo_core.allocation.arrays import Array
 from omo_core.allocation.block import Block
 from omo_core.allocation.jit import kernel
-from omo_core.allocation.kernels import UNREACHABLE, Scratch, _partition, _read_partition, _sum_penalties
+from omo_core.allocation.kernels import (
+    UNREACHABLE,
+    Scratch,
+    _partition,
+    _read_partition,
+    _sum_penalties,
+    _work_of_picks,
+    decide_under_rules_at,
+)
 
 MOMENTUM: Final = 0.85
 """How much of its last direction a price keeps."""
@@ -95,6 +103,10 @@ def value_orders(
     for order in range(first, stop):
         lines = block.line_ptr[order + 1] - block.line_ptr[order]
         if lines > scratch.pick.size:
+            continue
+        if block.ruled[order]:
+            value[order] = decide_under_rules_at(block, order, cell_price, node_price, split, max_nodes, scratch)
+            _add_use(block, order, lines, scratch, cell_use, node_use)
             continue
         if lines == 1:
             value[order] = _value_one_line(block, order, cell_price, node_price, cell_use, node_use)
@@ -209,7 +221,8 @@ def _add_use(block: Block, order: int, lines: int, scratch: Scratch, cell_use: A
         for other in range(line):
             is_new = is_new and picked_from[other] != picked_from[line]
         if is_new:
-            node_use[block.node[picked_from[line]]] += 1
+            work = _work_of_picks(block, order, picked_from[line], scratch) if block.ruled[order] else 1
+            node_use[block.node[picked_from[line]]] += work
 
 
 @kernel(allocates=False)
@@ -236,7 +249,7 @@ def bound_long_orders(
         order = long.order[at]
         lines = block.line_ptr[order + 1] - block.line_ptr[order]
         for candidate in range(block.candidate_ptr[order], block.candidate_ptr[order + 1]):
-            price = node_price[block.node[candidate]]
+            price = node_price[block.node[candidate]] * block.work[block.node[candidate], 0]
             ascent.slack[candidate - block.candidate_ptr[order]] = block.fixed_minor[candidate] + price + split
         _pay_cheapest_way(block, long, at, cell_price, ascent)
         for _ in range(PASSES):
@@ -329,7 +342,8 @@ def _use_open(
     order = long.order[at]
     line_first, first = block.line_ptr[order], block.candidate_ptr[order]
     for candidate in range(block.candidate_ptr[order + 1] - first):
-        node_use[block.node[first + candidate]] += ascent.is_open[candidate]
+        node = block.node[first + candidate]
+        node_use[node] += ascent.is_open[candidate] * block.work[node, 0]
     for line in range(block.line_ptr[order + 1] - line_first):
         quantity, row = block.quantity[line_first + line], long.first_line[at] + line
         best, best_way = -1, block.unserved_minor[line_first + line] * quantity

@@ -66,24 +66,72 @@ class _Model:
             ]
             for row, parts in rows.items():
                 solver.Add(solver.Sum(parts) == int(block.quantity[row]))
+            if block.whole[order]:
+                unserved = solver.BoolVar("")
+                for row in rows:
+                    solver.Add(missing[row] == int(block.quantity[row]) * unserved)
             self._limit_nodes(uses)
             self.uses += uses
 
     def _add_candidate(self, candidate: int, first_line: int, rows: dict[int, list[Any]]) -> Any:
         block, solver = self.problem.block, self.solver
-        use = solver.BoolVar("")
+        use, node = solver.BoolVar(""), int(block.node[candidate])
         self._cost(use, block.fixed_minor[candidate])
-        self.of_node.setdefault(int(block.node[candidate]), []).append(use)
+        self._work(node, use, 0)
+        weight: list[Any] = []
+        groups: dict[int, Any] = {}
         for entry in range(block.entry_ptr[candidate], block.entry_ptr[candidate + 1]):
             row, cell = first_line + int(block.line[entry]), int(block.cell[entry])
             most = min(int(block.quantity[row]), int(self.problem.stock.available[cell]))
             units = solver.IntVar(0, most, "")
             self._cost(units, block.unit_minor[entry])
             solver.Add(units <= most * use)
+            if (leader := int(block.group[row])) >= 0:
+                served = groups.setdefault(leader, solver.BoolVar(""))
+                solver.Add(units == int(block.quantity[row]) * served)
+            self._work(node, units, 2)
+            if block.work[node, 1]:
+                touched = solver.BoolVar("")
+                solver.Add(units <= most * touched)
+                self._work(node, touched, 1)
+            weight.append(int(block.weight_g[row]) * units)
             self.units.append(units)
             rows[row].append(units)
             self.of_cell.setdefault(cell, []).append(units)
+        for leader, served in groups.items():
+            if not self._serves_all(candidate, first_line, leader):
+                solver.Add(served == 0)
+        if block.tariff[candidate] >= 0:
+            self._add_parcels(int(block.tariff[candidate]), use, solver.Sum(weight))
         return use
+
+    def _serves_all(self, candidate: int, first_line: int, leader: int) -> bool:
+        """Whether the candidate has an entry for each line of the group."""
+        block = self.problem.block
+        entries = slice(block.entry_ptr[candidate], block.entry_ptr[candidate + 1])
+        own = block.group[first_line + block.line[entries]]
+        order = int(np.searchsorted(block.line_ptr, first_line, side="right")) - 1
+        wanted = block.group[first_line : block.line_ptr[order + 1]]
+        return bool(np.count_nonzero(own == leader) == np.count_nonzero(wanted == leader))
+
+    def _add_parcels(self, tariff: int, use: Any, weight: Any) -> None:
+        """Full parcels of the heaviest band and one more of any band carry what is sent."""
+        block, solver = self.problem.block, self.solver
+        bands = range(block.band_ptr[tariff], block.band_ptr[tariff + 1])
+        last = bands[-1]
+        full = solver.IntVar(0, solver.infinity(), "")
+        self._cost(full, block.band_minor[last])
+        rest = [solver.BoolVar("") for _ in bands]
+        for one, band in zip(rest, bands, strict=True):
+            self._cost(one, block.band_minor[band])
+        solver.Add(solver.Sum(rest) == use)
+        carried = [int(block.band_up_to_g[band]) * one for one, band in zip(rest, bands, strict=True)]
+        solver.Add(weight <= int(block.band_up_to_g[last]) * full + solver.Sum(carried))
+
+    def _work(self, node: int, what: Any, kind: int) -> None:
+        """Note the work of an order (kind 0), a line (1) or a unit (2) at the node."""
+        if pieces := int(self.problem.block.work[node, kind]):
+            self.of_node.setdefault(node, []).append(pieces * what)
 
     def _limit_nodes(self, uses: list[Any]) -> None:
         """The price of the nodes beyond the first, and the limit of nodes an order may use."""

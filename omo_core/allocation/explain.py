@@ -59,6 +59,7 @@ class Words:
     _skus: tuple[str, ...]
     _nodes: list[int] = field(repr=False)
     _fixed_minor: list[int] = field(repr=False)
+    _shipment_minor: list[int] = field(repr=False)
     _candidate_ptr: list[int] = field(repr=False)
     _line_ptr: list[int] = field(repr=False)
     _entry_ends: list[int] = field(repr=False)
@@ -87,6 +88,7 @@ class Words:
             _skus=tuple(problem.stock.sku[i] for i in problem.columns.sku.tolist()),
             _nodes=block.node.tolist(),
             _fixed_minor=block.fixed_minor.tolist(),
+            _shipment_minor=plan.accounts.fixed.sum(axis=0).tolist(),
             _candidate_ptr=block.candidate_ptr.tolist(),
             _line_ptr=block.line_ptr.tolist(),
             _entry_ends=np.searchsorted(plan.accounts.filled, block.entry_ptr).tolist(),
@@ -142,7 +144,7 @@ class Words:
                         pieces.append((piece[0], self._sku(order, line), take, take * unit))
                         piece[1] -= take
                         left -= take
-            share, odd = divmod(self._fixed_minor[group.candidate], len(pieces))
+            share, odd = divmod(self._shipment_minor[group.used], len(pieces))
             made += [
                 Assignment(name, sku, node, units, why, cost + share + (i < odd))
                 for i, (name, sku, units, cost) in enumerate(pieces)

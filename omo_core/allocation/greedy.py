@@ -12,6 +12,7 @@ from omo_core.allocation.kernels import assign_in_turn, scratch_for
 from omo_core.allocation.long_orders import search_of
 from omo_core.allocation.plan import Plan
 from omo_core.allocation.problem import AllocationProblem
+from omo_core.allocation.ruled_orders import serve_ruled_order
 from omo_core.allocation.search_kernels import serve_long_order
 
 NO_LIMIT: Final = 1 << 40
@@ -46,6 +47,12 @@ def run_in_turn(problem: AllocationProblem) -> tuple[NDArray[np.int32], list[str
     while at < problem.orders:
         lines = int(block.line_ptr[at + 1] - block.line_ptr[at])
         is_short = lines <= policy.max_exact_lines
+        if block.ruled[at]:
+            picks = scratch.pick[: lines * is_short]
+            serve_ruled_order(block, at, picks, stock, capacity, *limits, taken)
+            methods[at] = "columns"
+            at = assign_in_turn(block, turn, at + 1, stock, capacity, *limits, scratch, taken)
+            continue
         search = search_of(block, at, scratch.picked_from[: lines * is_short], stock, capacity)
         serve_long_order(block, at, search, *limits, is_short, stock, capacity, taken)
         methods[at] = "columns"

@@ -4,44 +4,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
-
-import numpy as np
-
 from omo_core.allocation.arrays import Array
 from omo_core.allocation.block import Block
 from omo_core.allocation.jit import kernel
+from omo_core.allocation.rule_kernels import cheapest_sets_under_rules, measure_sets, work_of
+from omo_core.allocation.scratch import MOST_CLOSED, UNREACHABLE, Scratch, scratch_for
 
-UNREACHABLE: Final = 1 << 55
-"""Cost of what cannot be done; eight of them still fit 64 bits."""
-
-
-class Scratch(NamedTuple):
-    """Tables of the exact kernel, made once for many orders; `pick` and `picked_from` hold the last order's answer."""
-
-    cost: Any
-    """int64[sets of lines]: cheapest single node."""
-    node_of: Any
-    """int64[sets]: that node, as a candidate."""
-    sums: Any
-    masks: Any
-    penalty: Any
-    """int64[sets]: the price of leaving them unserved."""
-    rest: Any
-    """int64[nodes, sets]."""
-    chosen: Any
-    """int64[nodes + 1, sets]."""
-    pick: Any
-    """int64[lines]: the entry that serves the line, -1 for none."""
-    picked_from: Any
-    """int64[lines]: the entry's candidate."""
-
-
-def scratch_for(max_exact: int) -> Scratch:
-    """Tables for orders of up to `max_exact` lines."""
-    sets, rows = 1 << max_exact, max_exact + 1
-    shapes = [(sets,), (sets,), (sets,), (sets,), (sets,), (rows, sets), (rows, sets), (max_exact,), (max_exact,)]
-    return Scratch._make(np.empty(shape, np.int64) for shape in shapes)
+__all__ = ["UNREACHABLE", "Scratch", "assign_in_turn", "decide_order", "decide_under_rules_at", "scratch_for"]
 
 
 @kernel(allocates=False)
@@ -82,6 +51,8 @@ def decide_order(
     Changes nothing but `scratch`: `pick` and `picked_from` hold the answer. Prices may be those of `prices.priced`.
     """
     lines = block.line_ptr[order + 1] - block.line_ptr[order]
+    if block.ruled[order]:
+        return _decide_under_rules(block, order, stock, capacity, split_minor, max_nodes, scratch)
     if lines == 1:
         return _pick_one_line(block, order, stock, capacity, scratch)
     if lines == 2 and max_nodes >= 2:
@@ -185,6 +156,112 @@ def _cheapest_subsets(block: Block, order: int, stock: Array, capacity: Array, s
                 if total < cost[mask]:
                     cost[mask], node_of[mask] = total, candidate
             size *= 2
+
+
+@kernel(allocates=False)
+def _decide_under_rules(
+    block: Block, order: int, stock: Array, capacity: Array, split_minor: int, max_nodes: int, scratch: Scratch
+) -> int:
+    """As `decide_order`, for an order with rules.
+
+    The partition may give one node two sets that fit its capacity one by one and not together; such a node is set
+    aside and the order decided again.
+    """
+    measure_sets(block, order, scratch.lines, scratch.units, scratch.weight_g)
+    closed = 0
+    while True:
+        prices = scratch.none, scratch.none
+        cost = _decide_with_open_nodes(block, order, (stock, capacity), prices, split_minor, max_nodes, scratch)
+        node = _node_asked_too_much(block, order, capacity, scratch)
+        if node < 0 or closed == MOST_CLOSED:
+            break
+        scratch.closed[closed, 0], scratch.closed[closed, 1] = node, capacity[node]
+        capacity[node] = 0
+        closed += 1
+    if node >= 0:
+        cost = _leave_unserved(block, order, scratch)
+    for i in range(closed):
+        capacity[scratch.closed[i, 0]] = scratch.closed[i, 1]
+    return int(cost)
+
+
+@kernel(allocates=False)
+def decide_under_rules_at(
+    block: Block, order: int, cell_price: Array, node_price: Array, split_minor: int, max_nodes: int, scratch: Scratch
+) -> int:
+    """The cheapest way to serve an order with rules at these prices, as if stock and capacity had no end."""
+    measure_sets(block, order, scratch.lines, scratch.units, scratch.weight_g)
+    limits = scratch.none, scratch.none
+    return _decide_with_open_nodes(block, order, limits, (cell_price, node_price), split_minor, max_nodes, scratch)
+
+
+@kernel(allocates=False)
+def _decide_with_open_nodes(
+    block: Block,
+    order: int,
+    limits: tuple[Array, Array],
+    prices: tuple[Array, Array],
+    split_minor: int,
+    max_nodes: int,
+    scratch: Scratch,
+) -> int:
+    """The cheapest partition of the order's lines into sets that its rules allow; returns its cost."""
+    cheapest_sets_under_rules(
+        block, order, limits[0], limits[1], prices[0], prices[1], scratch.lines, scratch.units, scratch.weight_g,
+        scratch.sums, scratch.masks, scratch.cost, scratch.node_of, UNREACHABLE,
+    )  # fmt: skip
+    return _partition_under_rules(block, order, split_minor, max_nodes, scratch)
+
+
+@kernel(allocates=False)
+def _partition_under_rules(block: Block, order: int, split_minor: int, max_nodes: int, scratch: Scratch) -> int:
+    """As `_partition`, and all or nothing where the order asks for it; leaves the picks and returns the cost."""
+    lines = block.line_ptr[order + 1] - block.line_ptr[order]
+    _sum_penalties(block, order, scratch.penalty)
+    nothing = scratch.penalty[(1 << lines) - 1]
+    if block.whole[order]:
+        for mask in range(1, 1 << lines):
+            scratch.penalty[mask] = UNREACHABLE
+    cost = _partition(lines, split_minor, max_nodes, scratch)
+    if block.whole[order] and cost >= nothing:
+        return _leave_unserved(block, order, scratch)
+    _read_partition(block, order, max_nodes, scratch)
+    return cost
+
+
+@kernel(allocates=False)
+def _leave_unserved(block: Block, order: int, scratch: Scratch) -> int:
+    """Pick nothing; returns what that costs."""
+    cost = 0
+    for line in range(block.line_ptr[order + 1] - block.line_ptr[order]):
+        scratch.pick[line], scratch.picked_from[line] = -1, -1
+        cost += block.unserved_minor[block.line_ptr[order] + line] * block.quantity[block.line_ptr[order] + line]
+    return int(cost)
+
+
+@kernel(allocates=False)
+def _node_asked_too_much(block: Block, order: int, capacity: Array, scratch: Scratch) -> int:
+    """A node whose capacity the order's picks together exceed; -1 for none."""
+    first = block.line_ptr[order]
+    for line in range(block.line_ptr[order + 1] - first):
+        candidate = scratch.picked_from[line]
+        if candidate >= 0:
+            node = block.node[candidate]
+            if _work_of_picks(block, order, candidate, scratch) > capacity[node]:
+                return int(node)
+    return -1
+
+
+@kernel(allocates=False)
+def _work_of_picks(block: Block, order: int, candidate: int, scratch: Scratch) -> int:
+    """What the lines picked from the candidate take from its node's capacity."""
+    first = block.line_ptr[order]
+    lines, units = 0, 0
+    for line in range(block.line_ptr[order + 1] - first):
+        if scratch.picked_from[line] == candidate:
+            lines += 1
+            units += block.quantity[first + line]
+    return work_of(block, block.node[candidate], lines, units)
 
 
 @kernel(allocates=False)
@@ -301,7 +378,7 @@ def _splits_may_help(block: Block, order: int, stock: Array, capacity: Array, sc
 
 @kernel(allocates=False)
 def _commit_picks(block: Block, order: int, stock: Array, capacity: Array, scratch: Scratch, taken: Array) -> None:
-    """Draw the picked entries from the stock, and one order from the capacity of each node used."""
+    """Draw the picked entries from the stock, and their work from the capacity of each node used."""
     pick, picked_from = scratch.pick, scratch.picked_from
     first = block.line_ptr[order]
     for line in range(block.line_ptr[order + 1] - first):
@@ -314,4 +391,5 @@ def _commit_picks(block: Block, order: int, stock: Array, capacity: Array, scrat
         for other in range(line):
             is_new = is_new and (pick[other] < 0 or picked_from[other] != picked_from[line])
         if is_new:
-            capacity[block.node[picked_from[line]]] -= 1
+            work = _work_of_picks(block, order, picked_from[line], scratch) if block.ruled[order] else 1
+            capacity[block.node[picked_from[line]]] -= work

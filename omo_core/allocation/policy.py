@@ -33,6 +33,7 @@ from omo_core.allocation.policy_parts import (
     Solver,
     Surcharge,
 )
+from omo_core.allocation.tariffs import ParcelTariff
 from omo_core.model.errors import InvalidInput
 from omo_core.model.network import NodeKind
 from omo_core.model.values import Identifier, Text, Value
@@ -133,6 +134,8 @@ class SourcingPolicy(PolicyPrices):
     surcharges: tuple[Surcharge, ...] = Field(default=(), max_length=MAX_NAMED)
     distance_bands: tuple[DistanceBand, ...] = Field(default=(), max_length=1_000)
     """What distance costs in steps, on top of the rates."""
+    parcel_tariffs: tuple[ParcelTariff, ...] = Field(default=(), max_length=MAX_NAMED)
+    """Price lists for parcels by weight, on top of the rates; the first that fits node and distance counts."""
     priority_step_minor: Price = 0
     """Each shipment, times how far the node's priority is above the network's lowest number."""
     services: Mapping[Text, Service] = {}

@@ -18,7 +18,7 @@ MAX_ORDER_MINOR: Final = 1 << 48
 
 
 class Prices(NamedTuple):
-    """A price for each unit of each stock cell and for each order a node serves, in 1/64 minor units, never negative."""
+    """A price for each unit of each stock cell and for each piece of work of a node, in 1/64 minor units, never negative."""
 
     cell: Ints
     """int64[cells]."""
@@ -46,6 +46,7 @@ def scaled(block: Block) -> Block:
         fixed_minor=block.fixed_minor * PRICE_PER_MINOR,
         floor_minor=block.floor_minor * PRICE_PER_MINOR,
         unit_minor=block.unit_minor * PRICE_PER_MINOR,
+        band_minor=block.band_minor * PRICE_PER_MINOR,
     )
 
 
@@ -55,7 +56,23 @@ def priced(block: Block, prices: Prices) -> Block:
     `floor_minor` stays without prices: they only make a shipment dearer, so it stays a floor. Raises as `scaled`.
     """
     bare = scaled(block)
+    unit = bare.unit_minor + prices.cell[block.cell]
+    if block.work[:, 1:].any():
+        unit += _work_of_units(block, prices.node)
     return bare._replace(
-        fixed_minor=bare.fixed_minor + prices.node[block.node],
-        unit_minor=bare.unit_minor + prices.cell[block.cell],
+        fixed_minor=bare.fixed_minor + (prices.node * block.work[:, 0])[block.node],
+        unit_minor=unit,
     )
+
+
+def _work_of_units(block: Block, node_price: Ints) -> Ints:
+    """The price of the work each unit of an entry makes; a line's is spread over its units, rounded down.
+
+    Rounded down, prices charge less than the work they stand for, so that a bound made with them still holds.
+    """
+    candidate = np.repeat(np.arange(block.node.size), np.diff(block.entry_ptr))
+    order = np.searchsorted(block.candidate_ptr, candidate, side="right") - 1
+    node = block.node[candidate]
+    wanted = block.quantity[block.line_ptr[order] + block.line]
+    spread: Ints = node_price[node] * block.work[node, 2] + node_price[node] * block.work[node, 1] // wanted
+    return spread

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -25,7 +25,9 @@ from omo_core.allocation.demand import OrderDemand
 from omo_core.allocation.eligibility import Rule, default_rules, first_rule_against
 from omo_core.allocation.network_index import NetworkIndex
 from omo_core.allocation.pairs import Pairs, block_of_pairs
+from omo_core.allocation.parcels import Parcels
 from omo_core.allocation.policy import SourcingPolicy
+from omo_core.allocation.special import NodeWork, special_columns, work_column
 from omo_core.model.errors import InvalidInput
 from omo_core.model.network import Network
 
@@ -50,7 +52,7 @@ class AllocationProblem:
     columns: DemandColumns
     stock: StockColumns
     capacity: Ints
-    """int64[nodes]: orders each node can still take."""
+    """int64[nodes]: orders each node can still take, or whatever pieces `work` counts."""
     block: Block
     distance_m: Ints
     """int64[candidates]."""
@@ -62,6 +64,8 @@ class AllocationProblem:
     """How many (order, node) pairs each rule forbade, each pair counted for the first rule against it."""
     demands: tuple[OrderDemand, ...] = ()
     """What the columns were read from; empty if they were given as columns."""
+    work: Ints = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int64))
+    """int64[nodes, 3]: what an order, each of its lines, and each of its units take from a node's capacity."""
     parts: tuple[Chunk, ...] = ()
     """The runs of orders it was built from, kept for `with_candidates`."""
 
@@ -74,12 +78,13 @@ class AllocationProblem:
         policy: SourcingPolicy,
         capacity: Mapping[str, int] | None = None,
         *,
+        work: Mapping[str, NodeWork] | None = None,
         rules: Sequence[Rule] | None = None,
         terms: Sequence[CostTerm] | None = None,
     ) -> AllocationProblem:
         """Read demands, stock rows (sku, node, available units) and capacity (node: orders left) into columns.
 
-        A node that `capacity` leaves out has no limit. Stock of SKUs that no order wants is passed over, a SKU
+        A node that `capacity` leaves out has no limit. `work` names nodes whose capacity counts lines or units. Stock of SKUs that no order wants is passed over, a SKU
         without stock is a shortfall. Raises `InvalidInput` with a sentence that names the order, line or cell.
         """
         index = network if isinstance(network, NetworkIndex) else NetworkIndex.of(network)
@@ -87,7 +92,15 @@ class AllocationProblem:
         check_demands(asked)
         cells, skus = stock_columns(index, stock, (line.sku for demand in asked for line in demand.lines))
         return cls.from_columns(
-            index, demand_columns(index, asked, skus), cells, policy, capacity, rules=rules, terms=terms, demands=asked
+            index,
+            demand_columns(index, asked, skus),
+            cells,
+            policy,
+            capacity,
+            work=work,
+            rules=rules,
+            terms=terms,
+            demands=asked,
         )
 
     @classmethod
@@ -99,6 +112,7 @@ class AllocationProblem:
         policy: SourcingPolicy,
         capacity: Mapping[str, int] | None = None,
         *,
+        work: Mapping[str, NodeWork] | None = None,
         rules: Sequence[Rule] | None = None,
         terms: Sequence[CostTerm] | None = None,
         demands: tuple[OrderDemand, ...] = (),
@@ -120,10 +134,16 @@ class AllocationProblem:
             complete=np.zeros(0, dtype=np.bool_),
             excluded_pairs={},
             demands=demands,
+            work=work_column(index, work),
         )
         lines = np.diff(columns.line_ptr)
         limit = np.where(lines > policy.max_exact_lines, len(index.nodes), policy.candidates)
         return bare.with_candidates(limit)
+
+    @property
+    def parcels(self) -> Parcels | None:
+        """The term that prices parcels by weight, if there is one."""
+        return next((term for term in self.terms if isinstance(term, Parcels)), None)
 
     @property
     def orders(self) -> int:
@@ -246,26 +266,28 @@ def _join(problem: AllocationProblem, parts: Sequence[Chunk]) -> AllocationProbl
     def pointers(name: str) -> Ints:
         return np.concatenate([[0], np.cumsum(together(name, np.int64))]).astype(np.int64)
 
-    columns = problem.columns
+    columns, node = problem.columns, together("node", np.int32)
+    measured_m, distance_m = together("measured_m", np.int64), together("distance_m", np.int64)
     block = Block(
         line_ptr=columns.line_ptr,
         quantity=columns.quantity,
         unserved_minor=np.full(columns.quantity.size, problem.policy.unserved_minor, dtype=np.int64),
         candidate_ptr=pointers("candidates"),
-        node=together("node", np.int32),
+        node=node,
         fixed_minor=(fixed := together("fixed_minor", np.int64)),
         floor_minor=fixed,
         entry_ptr=pointers("entries"),
         line=together("line", np.int32),
         cell=together("cell", np.int32),
         unit_minor=together("unit_minor", np.int64),
+        **special_columns(problem, node, together("candidates", np.int64), measured_m, distance_m),
     )
     against = sum((part.against for part in parts), np.zeros(len(problem.rules), dtype=np.int64))
     return replace(
         problem,
         block=block,
-        distance_m=together("distance_m", np.int64),
-        measured_m=together("measured_m", np.int64),
+        distance_m=distance_m,
+        measured_m=measured_m,
         complete=together("complete", np.bool_),
         parts=tuple(parts),
         excluded_pairs={rule.name: int(count) for rule, count in zip(problem.rules, against, strict=True)},
@@ -291,6 +313,9 @@ def _check_sums(problem: AllocationProblem) -> None:
             raise InvalidInput(f"the cost terms add up to a negative price of a {what}; raise them to zero or more")
     dearest_unit = max(int(block.unit_minor.max(initial=0)), problem.policy.unserved_minor)
     dearest_shipment = int(block.fixed_minor.max(initial=0)) + problem.policy.per_extra_node_minor
+    if problem.parcels is not None and problem.orders:
+        order_g = np.add.reduceat(block.weight_g * block.quantity, block.line_ptr[:-1])
+        dearest_shipment += max(one.price_minor(int(order_g.max())) for one in problem.parcels.tariffs)
     units = int(block.quantity.sum(dtype=np.int64))
     if units * dearest_unit + block.node.size * dearest_shipment >= MAX_TOTAL_MINOR:
         raise InvalidInput("the plan's cost could leave 64 bits; lower the policy's prices or solve in smaller waves")

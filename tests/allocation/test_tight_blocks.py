@@ -31,6 +31,21 @@ class Tight:
     max_nodes: int
 
 
+def no_rules(orders: int, lines: int, candidates: int, nodes: int) -> dict[str, Any]:
+    """The columns of ordinary orders."""
+    return {
+        "ruled": np.zeros(orders, dtype=np.uint8),
+        "whole": np.zeros(orders, dtype=np.uint8),
+        "group": np.full(lines, -1, dtype=np.int32),
+        "weight_g": np.zeros(lines, dtype=np.int64),
+        "tariff": np.full(candidates, -1, dtype=np.int32),
+        "band_ptr": np.zeros(1, dtype=np.int64),
+        "band_up_to_g": np.zeros(0, dtype=np.int64),
+        "band_minor": np.zeros(0, dtype=np.int64),
+        "work": np.tile(np.array([1, 0, 0]), (nodes, 1)),
+    }
+
+
 def tight(seed: int, orders: int, most_lines: int, nodes: int = 6) -> Tight:
     """Orders draw on shared cells, one for each SKU at each node."""
     dice = random.Random(seed)
@@ -60,7 +75,7 @@ def tight(seed: int, orders: int, most_lines: int, nodes: int = 6) -> Tight:
     columns = {
         name: np.array(pointers.get(name, rows[name]), dtype=np.int32 if name in small else np.int64)
         for name in Block._fields
-    }
+    } | no_rules(orders, len(rows["quantity"]), len(rows["node"]), nodes)
     stock = [shelf + dice.choice([0, 1, 2, 3, 6]) for _ in range((most_lines + 2) * nodes)]
     return Tight(
         block=Block(**columns),
@@ -145,6 +160,7 @@ def wide(seed: int, lines: int = 24, nodes: int = 16) -> Tight:
         line=np.array([line for line, _ in entries], dtype=np.int32),
         cell=np.array([cell for _, cell in entries], dtype=np.int32),
         unit_minor=np.array([dice.randint(0, 30) for _ in entries]),
+        **no_rules(1, lines, nodes, nodes),
     )
     stock, capacity = np.ones(lines * nodes, dtype=np.int32), np.full(nodes, 9)
     return Tight(block, stock, capacity, split_minor=dice.choice([0, 5]), max_nodes=99)
