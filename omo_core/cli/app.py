@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from omo_core.cli import databases, documents, repairs, runs
+from omo_core.cli import databases, documents, policies, repairs, runs
 from omo_core.cli.exits import EXPLAINED, OK
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "run": runs.run,
     "route": documents.route,
     "normalise": documents.normalise,
+    "what-if": policies.what_if,
     "audit": databases.audit,
     "repair": repairs.repair,
     "migrate": databases.migrate,

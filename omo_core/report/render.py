@@ -12,6 +12,7 @@ from omo_core.model.errors import InvalidInput
 from omo_core.report import wording
 from omo_core.report.maps import detail_maps, network_map
 from omo_core.report.summary import NodeLoad, RunSummary, Stage
+from omo_core.report.what_if import view
 
 BUSIEST_NODES: Final = 20
 TONES: Final = frozenset({*wording.KIND_WORDS, "pool", "alone", "unserved"})
@@ -55,42 +56,60 @@ def render(summary: RunSummary | Mapping[str, Any], out_path: Path | str, stages
 
 def page(summary: RunSummary, stages: Sequence[Stage] = ()) -> str:
     """The page as text."""
+    return str(
+        environment(summary.currency)
+        .get_template("page.html.j2")
+        .render(
+            summary=summary,
+            tones=TONES,
+            percent=wording.percent,
+            style=style_sheet(),
+            tiles=tiles(summary),
+            comparison=comparison_bars(summary),
+            network_map=network_map(summary),
+            detail_maps=detail_maps(summary),
+            served=served_bars(summary),
+            costs=cost_bars(summary),
+            splits=split_bars(summary),
+            loads=load_bars(summary.nodes),
+            stages=stage_bars(stages),
+            what_if=view(summary.what_if),
+        )
+    )
+
+
+def environment(currency: str) -> Any:
+    """Where templates are looked up, with our words and numbers as filters; amounts are in the currency.
+
+    Raises `InvalidInput` where the extra `report` is not installed.
+    """
     try:
         import jinja2
-        from markupsafe import Markup
     except ImportError:
         raise InvalidInput(
             "the report's template engine is not installed; run: pip install 'omo-core[report]'"
         ) from None
-    environment = jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("omo_core.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    made.filters.update(
         number=wording.number,
         words=wording.words,
         kind=wording.kind,
-        money=lambda minor: wording.money(minor, summary.currency),
+        money=lambda minor: wording.money(minor, currency),
     )
-    style = (files("omo_core.report") / "templates" / "style.css").read_text(encoding="utf-8")
-    return environment.get_template("page.html.j2").render(
-        summary=summary,
-        tones=TONES,
-        percent=wording.percent,
-        style=Markup(style),
-        tiles=tiles(summary),
-        comparison=comparison_bars(summary),
-        network_map=network_map(summary),
-        detail_maps=detail_maps(summary),
-        served=served_bars(summary),
-        costs=cost_bars(summary),
-        splits=split_bars(summary),
-        loads=load_bars(summary.nodes),
-        stages=stage_bars(stages),
-    )
+    return made
+
+
+def style_sheet() -> Any:
+    """The page's style, as text that needs no escaping; `environment` comes first."""
+    from markupsafe import Markup
+
+    return Markup((files("omo_core.report") / "templates" / "style.css").read_text(encoding="utf-8"))
 
 
 def tiles(summary: RunSummary) -> list[Tile]:

@@ -178,6 +178,69 @@ class AuditCheck(Value):
     broken: Tally
 
 
+class NodeWork(Value):
+    """What a policy gives one node to do."""
+
+    node: NodeId
+    parcels: Tally
+    units: Tally
+
+
+class PolicyOutcome(Value):
+    """One policy's figures."""
+
+    name: Text
+    policy_sha256: Text
+    own_cost_by_term: tuple[CostTerm, ...]
+    """At the policy's own prices."""
+    cost_by_term: tuple[CostTerm, ...]
+    """At the prices of the first policy, so that policies compare."""
+    orders: Tally
+    orders_served: Tally
+    orders_split: Tally
+    splits: Tally
+    units: Tally
+    units_served: Tally
+    lines: Tally
+    lines_in_full: Tally
+    parcels: Tally
+    parcel_m: Tally
+    parcels_unplaced: Tally
+    late_parcels: Tally
+    displaced_units: Tally
+    loads: tuple[NodeWork, ...]
+
+    @property
+    def cost_minor(self) -> int:
+        """The whole cost, with the price of units not served."""
+        return sum(term.minor for term in self.cost_by_term)
+
+    @property
+    def served_minor(self) -> int:
+        """What serving costs: every term but the price of units not served, which nobody pays."""
+        return sum(term.minor for term in self.cost_by_term if term.term != UNSERVED)
+
+    @property
+    def busiest(self) -> NodeWork | None:
+        """The node with the most parcels."""
+        return max(self.loads, key=lambda one: (one.parcels, one.units, one.node), default=None)
+
+
+class WhatIfSummary(Value):
+    """A period under several policies; the first is what the others are compared with."""
+
+    version: Literal[1] = 1
+    title: Text = "What other policies would have decided"
+    currency: Currency
+    since: Text
+    until: Text
+    waves: Tally
+    orders: Tally
+    solver: Identifier
+    policies: tuple[PolicyOutcome, ...] = Field(min_length=1)
+    assumptions: tuple[Text, ...] = ()
+
+
 class RunSummary(Value):
     """A run without its timings: two runs of the same input and seed have equal summaries."""
 
@@ -205,6 +268,8 @@ class RunSummary(Value):
     """The first ones, as many as the page should list."""
     rejected_rows_total: Tally = 0
     audit: tuple[AuditCheck, ...] = ()
+    what_if: WhatIfSummary | None = None
+    """The run's period under other policies; None: not computed."""
     attribution: tuple[Text, ...] = ()
     """Sources of the data and what is not theirs, one sentence each."""
 
