@@ -41,15 +41,20 @@ def test_optimal_plans_pass(seed: int) -> None:
     assert complaints(case, plan.to_document()) == []
 
 
-def test_the_verifier_needs_no_arrays() -> None:
-    tree = ast.parse(Path(verify.__file__).read_text(encoding="utf-8"))
+def imports_of(file: Path) -> set[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    imported |= {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    return imported | {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+
+
+def test_the_verifier_shares_the_question_with_the_solvers_and_nothing_else() -> None:
+    """What was asked and the policy, both plain data; no arrays, and no code that decides."""
+    files = sorted(Path(verify.__file__).parent.glob("verify*.py"))
+    assert len(files) == 4
+    imported = set[str]().union(*map(imports_of, files))
     assert not {name for name in imported if name.split(".")[0] in {"numpy", "numba", "ortools"}}
-    assert {name for name in imported if name.startswith("omo_core.allocation")} == {
-        "omo_core.allocation.demand",
-        "omo_core.allocation.policy",
-    }
+    own = {name for name in imported if name.startswith("omo_core.allocation") and ".verify_" not in name}
+    assert own == {f"omo_core.allocation.{name}" for name in ("demand", "policy", "policy_filters", "policy_parts")}
 
 
 @pytest.fixture
