@@ -1,7 +1,8 @@
 """The allocator: which node serves which unit of which order, how the order is split, and why."""
 
+from omo_core.allocation.cells import CellRule, Cells
 from omo_core.allocation.costs import CostTerm, PairPrice, default_terms
-from omo_core.allocation.demand import DemandLine, OrderDemand
+from omo_core.allocation.demand import DemandLine, NodeState, OrderDemand
 from omo_core.allocation.eligibility import Rule, default_rules
 from omo_core.allocation.exact import solve_exact
 from omo_core.allocation.greedy import solve_greedy
@@ -17,11 +18,14 @@ from omo_core.allocation.warmup import warmup
 __all__ = [
     "AllocationProblem",
     "Assignment",
+    "CellRule",
+    "Cells",
     "CostTerm",
     "DemandLine",
     "LineShortfall",
     "NetworkIndex",
     "NodeKindCosts",
+    "NodeState",
     "NodeWork",
     "OrderDemand",
     "OrderPlan",

@@ -27,10 +27,11 @@ class Outsiders:
         """(node, rule, sentence) of the nearest nodes that hold something of the order but may not serve it."""
         problem = self._problem
         against, distance = self._row(order)
+        skus = problem.columns.sku[problem.columns.line_ptr[order] : problem.columns.line_ptr[order + 1]]
+        against = self._with_items(skus, against)
         kept_out = (against >= 0) | (problem.capacity <= 0)
         if not kept_out.any():
             return []
-        skus = problem.columns.sku[problem.columns.line_ptr[order] : problem.columns.line_ptr[order + 1]]
         holds = np.zeros(against.size, dtype=np.bool_)
         for sku in skus.tolist():
             holds[self._holders(sku)] = True
@@ -40,10 +41,11 @@ class Outsiders:
 
     def against_sku(self, order: int, sku: str) -> list[str] | None:
         """What keeps each holder of the SKU out of the order's candidates; None when no node holds it."""
-        holders = self._holders(self._sku[sku])
+        position = self._sku[sku]
+        holders = self._holders(position)
         if not holders.size:
             return None
-        against, _ = self._row(order)
+        against = self._with_items(np.array([position]), self._row(order)[0])
         return [
             self._words(int(against[node]))[0] for node in holders if against[node] >= 0 or self._is_full(int(node))
         ]
@@ -57,9 +59,23 @@ class Outsiders:
         return bool(self._problem.capacity[node] <= 0)
 
     def _holders(self, sku: int) -> Ints:
+        """Nodes that hold units of the item, whether they may be taken or not."""
         stock = self._problem.stock
         cells = slice(stock.holder_ptr[sku], stock.holder_ptr[sku + 1])
-        return stock.node[cells][stock.available[cells] > 0].astype(np.int64)
+        return stock.node[cells][stock.held[cells] > 0].astype(np.int64)
+
+    def _with_items(self, skus: Ints, against: Ints) -> Ints:
+        """`against`, and the rule that keeps back all that a node holds of these items where no other forbids it."""
+        stock = self._problem.stock
+        if stock.withheld_by is None:
+            return against
+        rule = np.full(against.size, -1, dtype=np.int64)
+        free = np.zeros(against.size, dtype=np.bool_)
+        for sku in skus.tolist():
+            cells = slice(stock.holder_ptr[sku], stock.holder_ptr[sku + 1])
+            rule[stock.node[cells]] = np.maximum(rule[stock.node[cells]], stock.withheld_by[cells])
+            free[stock.node[cells][stock.available[cells] > 0]] = True
+        return np.where((against < 0) & ~free, rule, against)
 
     def _row(self, order: int) -> tuple[Ints, Ints]:
         first = order - order % self._length

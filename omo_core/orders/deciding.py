@@ -121,16 +121,23 @@ def demand_of(
     *,
     at: datetime,
     excluded: frozenset[str],
+    channel: str,
 ) -> OrderDemand:
     """What one delivery of an order asks of the allocator."""
+    address = delivery.address
     return OrderDemand(
         order=f"{order}#{number}",
         method=delivery.method,
         at=at,
         lines=tuple(lines),
-        point=delivery.address.point if delivery.address else None,
+        point=address.point if address else None,
         pickup_node=delivery.pickup_node,
         excluded_nodes=excluded,
+        channel=channel,
+        service=delivery.service,
+        country=address.country if address else None,
+        region=address.region if address else None,
+        promised_by=delivery.deliver_by,
     )
 
 

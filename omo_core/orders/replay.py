@@ -158,7 +158,17 @@ def demands_of(wave: Wave, orders: Mapping[str, Order], context: SourcingContext
                 raise InvalidInput(f"order {one.order!r} has no delivery {number} any more; it cannot be replayed")
             asked = [DemandLine(line, sku, units) for line, sku, units in lines]
             delivery = order.deliveries[number]
-            demands.append(demand_of(one.order, number, delivery, asked, at=wave.decided_at, excluded=excluded))
+            demands.append(
+                demand_of(
+                    one.order,
+                    number,
+                    delivery,
+                    asked,
+                    at=wave.decided_at,
+                    excluded=excluded,
+                    channel=order.channel,
+                )
+            )
     return demands
 
 
@@ -184,8 +194,11 @@ def _documents(
     emptied = []
     for name in wave.emptied:
         order_id, _, number = name.rpartition("#")
-        delivery = orders[order_id].deliveries[int(number)]
-        emptied.append(demand_of(order_id, int(number), delivery, (), at=wave.decided_at, excluded=frozenset()))
+        order = orders[order_id]
+        delivery, at = order.deliveries[int(number)], wave.decided_at
+        emptied.append(
+            demand_of(order_id, int(number), delivery, (), at=at, excluded=frozenset(), channel=order.channel)
+        )
     allowed = WithinQuotas(list(demands), dict(wave.cuts), emptied)
     made = [(method, allowed.with_cuts(plan)) for method, plan in decided]
     made += [(demand.method, plan) for demand, plan in allowed.empty_plans()]

@@ -233,7 +233,9 @@ def _demands(tx: Transaction, entry: OrderEntry, context: SourcingContext) -> li
     demands = []
     for number, own in sorted(lines.items()):
         delivery = order.deliveries[number]
-        demands.append(demand_of(entry.order_id, number, delivery, own, at=tx.now, excluded=excluded))
+        demands.append(
+            demand_of(entry.order_id, number, delivery, own, at=tx.now, excluded=excluded, channel=entry.channel)
+        )
     return demands
 
 
