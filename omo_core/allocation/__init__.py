@@ -10,6 +10,7 @@ from omo_core.allocation.network_index import NetworkIndex
 from omo_core.allocation.plan import Assignment, LineShortfall, OrderPlan, Plan, RunnerUp
 from omo_core.allocation.policy import NodeKindCosts, SourcingPolicy
 from omo_core.allocation.problem import AllocationProblem
+from omo_core.allocation.solving import solve
 from omo_core.allocation.special import NodeWork
 from omo_core.allocation.tariffs import ParcelTariff, WeightBand
 from omo_core.allocation.verify import verify_plan
@@ -38,6 +39,7 @@ __all__ = [
     "WeightBand",
     "default_rules",
     "default_terms",
+    "solve",
     "solve_exact",
     "solve_greedy",
     "verify_plan",

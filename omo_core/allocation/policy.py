@@ -30,7 +30,7 @@ from omo_core.allocation.policy_parts import (
     Promise,
     Reliability,
     Service,
-    Solver,
+    SolverChoice,
     Surcharge,
 )
 from omo_core.allocation.tariffs import ParcelTariff
@@ -153,7 +153,7 @@ class SourcingPolicy(PolicyPrices):
     missing_data: MissingData | None = None
     weights: Mapping[Identifier, Annotated[int, Field(ge=0, le=1_000_000)]] = {}
     """By cost term, in thousandths of its price; a term not listed counts whole, one of weight 0 not at all."""
-    solver: Solver | None = None
+    solver: SolverChoice | None = None
     """None: greedy."""
 
     @model_validator(mode="after")

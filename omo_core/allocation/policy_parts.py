@@ -118,7 +118,7 @@ class MissingData(Value):
         return self
 
 
-class Solver(Value):
+class SolverChoice(Value):
     """How a wave is decided, and how much work that may take; the same work gives the same plan on any machine."""
 
     method: Literal["greedy", "exact"] = "greedy"

@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 from sqlalchemy import Engine
 
-from omo_core.allocation import SourcingPolicy, solve_greedy
+from omo_core.allocation import SourcingPolicy, solve
 from omo_core.channels.port import ChannelAdapter
 from omo_core.hub.aio import AsyncDesk
 from omo_core.hub.desk import only
@@ -57,7 +57,7 @@ class OrderHub:
         solver: Solver | None = None,
     ) -> None:
         self.database = database
-        self.solver = solver or solve_greedy
+        self.solver = solver or solve
         self.pool = pool
         combines = not database.in_memory if combine is None else combine
         self.combiner = Combiner(database, pool) if combines else None
@@ -95,8 +95,8 @@ class OrderHub:
         `combine` lets one thread commit the single commands of all callers together, hundreds a transaction under load
         and one at a time when idle. It is on unless the database is in memory, where a commit costs nothing.
 
-        `solver` decides what is sourced while others wait, so it should be quick (`solve_greedy` is); a wave can have
-        another.
+        `solver` decides what is sourced while others wait, so it should be quick (`solve_greedy` is); None: the one that
+        the policy names, greedy if it names none. A wave can have another.
         """
         if (url is None) == (engine is None):
             raise InvalidInput("give OrderHub.open either a database URL or an engine")

@@ -13,7 +13,7 @@ from typing import Final
 from pydantic_core import to_json
 from sqlalchemy import exists, select
 
-from omo_core.allocation import Assignment, DemandLine, NetworkIndex, OrderDemand, SourcingPolicy, solve_greedy
+from omo_core.allocation import Assignment, DemandLine, NetworkIndex, OrderDemand, SourcingPolicy, solve
 from omo_core.inventory import apply_many, available_of_skus, holds_of
 from omo_core.model.fulfilment import FulfilmentState, OrderState, PlacedOrder
 from omo_core.model.network import Network, Node
@@ -40,7 +40,7 @@ class SourcingContext:
     """What sourcing needs beside the orders: the network, indexed once, with its version in the pool; policy; solver."""
 
     def __init__(
-        self, network: Network, policy: SourcingPolicy, network_version: int = 0, solver: Solver = solve_greedy
+        self, network: Network, policy: SourcingPolicy, network_version: int = 0, solver: Solver = solve
     ) -> None:
         self.network = network
         self.policy = policy
