@@ -65,7 +65,7 @@ def choose_candidates(
                 if reach < HOLDERS * wanted:
                     kept.add(node)
                     reach += min(units, wanted)
-        kept.update(node for node in score if always[order, node])
+        kept.update(node for node in score if always[order, node] or chosen[order, node])
         kept.update(sorted(score, key=lambda node: (score[node], node))[: limits[order]])
         if len(score) <= limits[order]:
             kept = set(score)
@@ -81,7 +81,7 @@ def list_entries(
     holder_ptr: Any,
     holder_node: Any,
     available: Any,
-    fixed: Any,
+    by_price: Any,
     chosen: Any,
     candidate_count: Any,
     node: Any,
@@ -97,7 +97,7 @@ def list_entries(
             for at in range(holder_ptr[sku[line]], holder_ptr[sku[line] + 1]):
                 if chosen[order, holder_node[at]] and available[at] > 0:
                     held.setdefault(int(holder_node[at]), []).append((line - line_ptr[order], at))
-        for one in sorted(held, key=lambda n: (fixed[order, n], n)):
+        for one in [int(node) for node in by_price[order] if node in held]:
             node[candidates], entry_count[candidates] = one, len(held[one])
             for line, at in held[one]:
                 entry_line[entries], cell[entries] = line, at

@@ -137,3 +137,16 @@ def step_prices(steps: Any, use: Any, rate: float, group_rate: float, price: Any
         steps.exact[i] = min(max(steps.exact[i] + step, 0.0), steps.most[i])
         price[row] = int(steps.exact[i] + 0.5)
     return True
+
+
+def mark_used(
+    block: Any, cell_price: Any, node_price: Any, split: int, max_nodes: int, scratch: Any, value: Any, used: Any
+) -> None:
+    """The cells that an order uses stand at its candidates, one each."""
+    for order in range(len(block.line_ptr) - 1):
+        cell_use, node_use = [0] * len(cell_price), [0] * len(node_price)
+        uses = value, cell_use, node_use
+        value_orders(block, order, order + 1, cell_price, node_price, split, max_nodes, scratch, *uses)
+        for candidate in range(block.candidate_ptr[order], block.candidate_ptr[order + 1]):
+            if node_use[block.node[candidate]]:
+                used[candidate] = True

@@ -58,7 +58,7 @@ def choose_candidates(
     benefit: int,
     chosen: Array,
 ) -> tuple[int, Array]:
-    """Mark in `chosen` (uint8[orders, nodes]) the nodes each order may use.
+    """Mark in `chosen` (uint8[orders, nodes]) the nodes each order may use, beside those that are marked already.
 
     `fixed`, `unit` (int64[orders, nodes]) are costs, `usable` (bool[orders, nodes]) says where rules allow it, and
     `always` (bool[orders, nodes]) which nodes may not be left out. A node scores its fixed cost plus that of the
@@ -85,7 +85,8 @@ def choose_candidates(
                     score[node] -= benefit if units >= quantity[line] else 0
         for i in range(found):
             entries += covered[touched[i]]
-            chosen[order, touched[i]] = found <= limits[order] or always[order, touched[i]]
+            if found <= limits[order] or always[order, touched[i]]:
+                chosen[order, touched[i]] = 1
         if found > limits[order]:
             _keep_best_scores(score, touched, found, limits[order], chosen[order])
             _keep_cheapest_holders(
@@ -165,7 +166,7 @@ def list_entries(
     holder_ptr: Array,
     holder_node: Array,
     available: Array,
-    fixed: Array,
+    by_price: Array,
     chosen: Array,
     candidate_count: Array,
     node: Array,
@@ -175,8 +176,9 @@ def list_entries(
 ) -> tuple[int, int]:
     """Write each order's chosen candidates, cheapest shipment first, and their entries; skip cells without stock.
 
-    `candidate_count` (int64[orders]) and `entry_count` (int64[candidates]) hold the sizes of the nested ranges;
-    returns how many candidates and entries were written.
+    `by_price` (int64[orders, nodes]) has each order's chosen nodes in that order, then -1. `candidate_count`
+    (int64[orders]) and `entry_count` (int64[candidates]) get the sizes of the nested ranges; returns how many
+    candidates and entries were written.
     """
     orders, nodes = chosen.shape
     candidates, entries = 0, 0
@@ -189,13 +191,11 @@ def list_entries(
                 if chosen[order, holder_node[at]] and available[at] > 0:
                     size[holder_node[at]] += 1
         first_candidate = candidates
-        for i in range(nodes):
+        for i in by_price[order]:
+            if i < 0:
+                break
             if size[i] > 0:
-                at = candidates
-                while at > first_candidate and fixed[order, node[at - 1]] > fixed[order, i]:
-                    node[at] = node[at - 1]
-                    at -= 1
-                node[at] = i
+                node[candidates] = i
                 candidates += 1
         for at in range(first_candidate, candidates):
             entry_count[at], place[node[at]] = size[node[at]], entries

@@ -60,14 +60,22 @@ def solve_dual(
     if iterations < 1:
         raise InvalidInput(f"the dual cannot be solved in {iterations} iterations; give at least 1")
     with OrderValues(problem.block, problem.policy, threads) as orders:
-        ascent = _Ascent(problem, orders, start)
+        ascent = Ascender(problem, orders, start)
         return ascent.climb(iterations, step * typical_cost(orders.block), decay)
 
 
 def values_at(problem: AllocationProblem, prices: Prices, *, threads: int | None = None) -> Dual:
     """The same prices, with what they prove about this problem."""
     with OrderValues(problem.block, problem.policy, threads) as orders:
-        return _Ascent(problem, orders, prices).climb(1, 0.0, 1.0)
+        values, _ = orders.at(*prices)
+    return Dual(prices, values, bound_of(problem, prices, values), 1)
+
+
+def bound_of(problem: AllocationProblem, prices: Prices, values: Ints) -> int:
+    """What these values of the orders prove at these prices, in 1/64 minor units."""
+    limited = prices.node > 0
+    paid = int(prices.cell @ problem.stock.available) + int(prices.node[limited] @ problem.capacity[limited])
+    return int(values.sum()) - paid
 
 
 def typical_cost(block: Block) -> float:
@@ -78,7 +86,7 @@ def typical_cost(block: Block) -> float:
     return max(1.0, float(block.fixed_minor[cheapest].mean() + block.unit_minor.mean()))
 
 
-class _Ascent:
+class Ascender:
     """Prices of cells and nodes in one array, on their way up to the best bound."""
 
     def __init__(self, problem: AllocationProblem, orders: OrderValues, start: Prices | None) -> None:
@@ -93,6 +101,18 @@ class _Ascent:
                 )
             self._price = np.maximum(np.concatenate([start.cell, start.node]).astype(np.int64), 0)
         self._steps = self._rows_that_can_bind(problem)
+        self.is_done = False
+        """Whether no price has a reason to move any more."""
+
+    def go_on_from(self, other: Ascender) -> None:
+        """Take over what an ascent for the same stock and nodes remembers, its candidates being fewer."""
+        self._price[:] = other._price
+        old, new = other._steps, self._steps
+        at = np.searchsorted(new.row, old.row)
+        for name in ("exact", "drift", "spread"):
+            getattr(new, name)[at] = getattr(old, name)
+        for name in ("group_drift", "group_spread"):
+            getattr(new, name)[:] = getattr(old, name)
 
     def _rows_that_can_bind(self, problem: AllocationProblem) -> Steps:
         """Where all orders together could use more than there is; prices elsewhere are 0."""
@@ -131,7 +151,8 @@ class _Ascent:
             if best is None or bound > best.bound:
                 prices = Prices(self._price[: self._cells].copy(), self._price[self._cells :].copy())
                 best = Dual(prices, values.copy(), bound, done)
-            if not step_prices(self._steps, use, rate, rate, self._price):
+            self.is_done = not step_prices(self._steps, use, rate, rate, self._price)
+            if self.is_done:
                 break
             rate *= decay
         assert best is not None

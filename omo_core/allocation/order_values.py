@@ -11,9 +11,11 @@ import numpy as np
 
 from omo_core.allocation.arrays import Ints
 from omo_core.allocation.block import Block
-from omo_core.allocation.dual_kernels import Ascent, LongOrders, bound_long_orders, value_orders
+from omo_core.allocation.chunks import ranges
+from omo_core.allocation.dual_kernels import value_orders
 from omo_core.allocation.greedy import NO_LIMIT
 from omo_core.allocation.kernels import Scratch, scratch_for
+from omo_core.allocation.long_bound_kernels import Ascent, LongOrders, bound_long_orders
 from omo_core.allocation.policy import SourcingPolicy
 from omo_core.allocation.prices import PRICE_PER_MINOR, scaled
 from omo_core.model.errors import InvalidInput
@@ -40,8 +42,8 @@ class OrderValues:
         self.block = scaled(block)
         """In 1/64 minor units."""
         self._split = policy.per_extra_node_minor * PRICE_PER_MINOR
-        self._max_nodes = NO_LIMIT if policy.max_nodes is None else policy.max_nodes
-        self._long = _long_orders(block, policy.max_exact_lines)
+        self._max_nodes = node_limit(policy)
+        self._long = long_orders(block, policy.max_exact_lines)
         self._values = np.zeros(block.line_ptr.size - 1, dtype=np.int64)
         self._runs = _runs(block, self._long)
         self._max_exact = policy.max_exact_lines
@@ -90,14 +92,8 @@ class OrderValues:
                 bound_long_orders(self.block, self._long, first_long, stop_long, *prices, worker.ascent, *uses)
 
     def _worker(self, cells: int, nodes: int) -> _Worker:
-        order = self._long.order
-        lines = np.diff(self.block.line_ptr)[order].max(initial=0)
-        candidates = np.diff(self.block.candidate_ptr)[order].max(initial=0)
-        ascent = Ascent(
-            np.empty(candidates, dtype=np.int64), np.empty(lines, dtype=np.int64), np.empty(candidates, dtype=np.uint8)
-        )
         zeros = np.zeros(cells, dtype=np.int64), np.zeros(nodes, dtype=np.int64)
-        return _Worker(scratch_for(self._max_exact), ascent, *zeros)
+        return _Worker(scratch_for(self._max_exact), ascent_for(self.block, self._long), *zeros)
 
 
 def order_of_entries(block: Block) -> Ints:
@@ -116,24 +112,32 @@ def _runs(block: Block, long: LongOrders) -> list[tuple[int, int, int, int]]:
     return [(int(a), int(b), int(c), int(d)) for a, b, c, d in ranges]
 
 
-def _long_orders(block: Block, max_exact: int) -> LongOrders:
+def node_limit(policy: SourcingPolicy) -> int:
+    """How many nodes an order may use, for kernels."""
+    return NO_LIMIT if policy.max_nodes is None else policy.max_nodes
+
+
+def ascent_for(block: Block, long: LongOrders) -> Ascent:
+    """Tables for the longest of these orders."""
+    candidates = np.diff(block.candidate_ptr)[long.order].max(initial=0)
+    lines = np.diff(block.line_ptr)[long.order].max(initial=0)
+    paid = np.empty(lines, dtype=np.int64)
+    return Ascent(np.empty(candidates, dtype=np.int64), paid, np.empty(candidates, dtype=np.uint8))
+
+
+def long_orders(block: Block, max_exact: int) -> LongOrders:
+    """The orders of more than `max_exact` lines, their entries in order of their lines."""
     order = np.flatnonzero(np.diff(block.line_ptr) > max_exact)
     nothing = np.zeros(0, dtype=np.int64)
     if not order.size:
         return LongOrders(nothing, nothing, np.zeros(1, dtype=np.int64), nothing, nothing)
     lines = np.diff(block.line_ptr)[order]
     first_line = np.cumsum(lines) - lines
-    candidates = _ranges(block.candidate_ptr[order], block.candidate_ptr[order + 1])
-    entries = _ranges(block.entry_ptr[candidates], block.entry_ptr[candidates + 1])
+    candidates = ranges(block.candidate_ptr[order], block.candidate_ptr[order + 1])
+    entries = ranges(block.entry_ptr[candidates], block.entry_ptr[candidates + 1])
     candidate = np.repeat(candidates, np.diff(block.entry_ptr)[candidates])
     at = np.repeat(np.arange(order.size), np.diff(block.entry_ptr[block.candidate_ptr])[order])
     row = first_line[at] + block.line[entries]
     by_line = np.argsort(row, kind="stable")
     start = np.searchsorted(row[by_line], np.arange(int(lines.sum()) + 1))
     return LongOrders(order, first_line, start, entries[by_line], candidate[by_line])
-
-
-def _ranges(first: Ints, stop: Ints) -> Ints:
-    """The numbers first[i]..stop[i] of each i, one range after another."""
-    size = stop - first
-    return np.repeat(stop - np.cumsum(size), size) + np.arange(int(size.sum()))

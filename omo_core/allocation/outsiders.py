@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from omo_core.allocation.arrays import Ints
+from omo_core.allocation.chunks import run_length
 from omo_core.allocation.eligibility import first_rule_against
 from omo_core.allocation.pairs import block_of_pairs
-from omo_core.allocation.problem import CHUNK_PAIRS, AllocationProblem
+from omo_core.allocation.problem import AllocationProblem
 
 NO_CAPACITY = "no_capacity"
 
@@ -17,7 +18,7 @@ class Outsiders:
 
     def __init__(self, problem: AllocationProblem) -> None:
         self._problem = problem
-        self._length = max(1, CHUNK_PAIRS // len(problem.index.nodes))
+        self._length = run_length(problem)
         self._first = -1
         self._against: Ints
         self._distance: Ints

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 import numpy as np
 
@@ -85,7 +86,7 @@ class Pairs:
         """Units in the pair's own stock cell before the wave; None where the pair stands for a whole node."""
         return None if self.stock is None or self.cell is None else self.stock.held[self.cell]
 
-    @property
+    @cached_property
     def kind(self) -> Ints:
         """The node's kind, as a position in `KINDS`."""
         return self.index.kind[self.node]
@@ -96,13 +97,13 @@ class Pairs:
         known: Flags = self.measured_m != NO_DISTANCE
         return known
 
-    @property
+    @cached_property
     def at_pickup_node(self) -> Flags:
         """Whether the buyer collects the order at this very node."""
         here: Flags = self.demands.pickup[self.order] == self.node
         return here
 
-    @property
+    @cached_property
     def by_parcel(self) -> Flags:
         """Whether the goods travel as a parcel: shipped to the buyer, or to the node where they are collected."""
         return self.uses(DeliveryMethod.SHIP) | (self.uses(DeliveryMethod.PICKUP) & ~self.at_pickup_node)
@@ -124,9 +125,21 @@ class Pairs:
         return found
 
 
+class WholeNodes(Pairs):
+    """Pairs that stand for whole nodes, which notice it when a term asks for their cells."""
+
+    asked_for_cells = False
+    """If not, what a term answers holds for each cell of the node too, as far as its line weighs as much."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in {"cell", "stock", "held"}:
+            object.__setattr__(self, "asked_for_cells", True)
+        return super().__getattribute__(name)
+
+
 def block_of_pairs(
     index: NetworkIndex, demands: DemandColumns, first: int, stop: int, unknown_distance_m: int
-) -> Pairs:
+) -> WholeNodes:
     """All pairs of the orders first..stop with every node, as a block."""
     count = stop - first
     measured = np.empty((count, len(index.nodes)), dtype=np.int64)
@@ -134,7 +147,7 @@ def block_of_pairs(
     unknown = np.maximum(measured.max(axis=1, keepdims=True), unknown_distance_m)
     ptr = demands.line_ptr[first : stop + 1]
     weights = np.add.reduceat(demands.weight_g[ptr[0] : ptr[-1]], ptr[:-1] - ptr[0])
-    return Pairs(
+    return WholeNodes(
         index=index,
         demands=demands,
         order=np.arange(first, stop, dtype=np.int64)[:, None],

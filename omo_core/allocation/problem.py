@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from omo_core.allocation.arrays import Array, Flags, Ints
 from omo_core.allocation.block import Block
-from omo_core.allocation.candidate_kernels import NO_DISTANCE, choose_candidates, keep_warehouses, list_entries
+from omo_core.allocation.candidate_kernels import NO_DISTANCE
 from omo_core.allocation.cells import withhold
+from omo_core.allocation.chunks import Chunk, build_chunk, pointers, run_length
 from omo_core.allocation.columns import (
     DemandColumns,
     StockColumns,
@@ -20,19 +20,16 @@ from omo_core.allocation.columns import (
     demand_columns,
     stock_columns,
 )
-from omo_core.allocation.costs import CostTerm, default_terms, total_price
+from omo_core.allocation.costs import CostTerm, default_terms
 from omo_core.allocation.demand import OrderDemand
-from omo_core.allocation.eligibility import Rule, default_rules, first_rule_against
+from omo_core.allocation.eligibility import Rule, default_rules
 from omo_core.allocation.network_index import NetworkIndex
-from omo_core.allocation.pairs import Pairs, block_of_pairs
+from omo_core.allocation.pairs import Pairs
 from omo_core.allocation.parcels import Parcels
 from omo_core.allocation.policy import SourcingPolicy
 from omo_core.allocation.special import NodeWork, special_columns, work_column
 from omo_core.model.errors import InvalidInput
 from omo_core.model.network import Network
-
-CHUNK_PAIRS: Final = 1 << 17
-"""Order-node pairs looked at together while building; keeps a wave's build in the processor's cache."""
 
 UNLIMITED: Final = 1 << 40
 """Capacity of a node without a limit, in orders."""
@@ -67,7 +64,7 @@ class AllocationProblem:
     work: Ints = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int64))
     """int64[nodes, 3]: what an order, each of its lines, and each of its units take from a node's capacity."""
     parts: tuple[Chunk, ...] = ()
-    """The runs of orders it was built from, kept for `with_candidates`."""
+    """The runs of orders it was built from, kept for problems made from this one."""
 
     @classmethod
     def build(
@@ -151,15 +148,46 @@ class AllocationProblem:
         return int(self.columns.line_ptr.size - 1)
 
     def with_candidates(self, limit: Ints) -> AllocationProblem:
-        """The same problem with up to `limit[order]` candidates chosen by score (int64[orders])."""
-        length = max(1, CHUNK_PAIRS // len(self.index.nodes))
+        """The same problem with up to `limit[order]` candidates chosen by score (int64[orders]), and those added."""
+        nothing = np.zeros(0, dtype=np.int64)
+        return self._rebuilt(limit, nothing, nothing)
+
+    def with_nodes(self, order: Ints, node: Ints) -> AllocationProblem:
+        """The same problem with these (order, node) pairs among the candidates too, where rules and stock allow it."""
+        for what, positions, size in (("orders", order, self.orders), ("nodes", node, len(self.index.nodes))):
+            if positions.size and not 0 <= positions.min() <= positions.max() < size:
+                raise InvalidInput(f"the pairs to add name {what} that the problem does not have")
+        if order.shape != node.shape:
+            raise InvalidInput("the pairs to add need as many nodes as orders")
+        return self._rebuilt(self.limits, order.astype(np.int64), node.astype(np.int64))
+
+    @property
+    def limits(self) -> Ints:
+        """int64[orders]: how many candidates by score each order was given."""
+        return np.concatenate([np.zeros(0, dtype=np.int64), *(part.limit for part in self.parts)])
+
+    def _rebuilt(self, limit: Ints, order: Ints, node: Ints) -> AllocationProblem:
+        """Build the runs of orders that change, keep the others."""
+        nodes = len(self.index.nodes)
+        length = run_length(self)
         kept = {part.first: part for part in self.parts}
+        in_order = np.argsort(order, kind="stable")
+        order, node = order[in_order], node[in_order]
         parts = []
         for first in range(0, self.orders, length):
+            stop = min(first + length, self.orders)
             part = kept.get(first)
-            if part is None or not np.array_equal(part.limit, limit[first : first + length]):
-                part = _build_chunk(self, first, min(first + length, self.orders), limit)
+            new = slice(*np.searchsorted(order, (first, stop)))
+            extra = (order[new] - first) * nodes + node[new]
+            if part is not None:
+                extra = np.union1d(part.extra, extra)
+            if part is None or not (np.array_equal(part.limit, limit[first:stop]) and extra.size == part.extra.size):
+                part = build_chunk(self, first, stop, limit[first:stop], np.unique(extra))
             parts.append(part)
+        return self.of_parts(parts)
+
+    def of_parts(self, parts: Sequence[Chunk]) -> AllocationProblem:
+        """The same problem with the candidates of these runs of orders, which follow one another."""
         built = _join(self, parts)
         _check_sums(built)
         return built
@@ -185,102 +213,26 @@ class AllocationProblem:
         )
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """What one run of orders adds to the block; counts instead of pointers."""
-
-    first: int
-    limit: Ints
-    """int64[orders of the run]: the limits it was built with."""
-
-    candidates: Ints
-    node: NDArray[np.int32]
-    fixed_minor: Ints
-    entries: Ints
-    line: NDArray[np.int32]
-    cell: NDArray[np.int32]
-    unit_minor: Ints
-    distance_m: Ints
-    measured_m: Ints
-    complete: Flags
-    against: Ints
-
-
-def _build_chunk(problem: AllocationProblem, first: int, stop: int, limit: Ints) -> Chunk:
-    columns, stock = problem.columns, problem.stock
-    pairs = block_of_pairs(problem.index, columns, first, stop, problem.policy.unknown_distance_m)
-    fixed, unit = total_price(problem.terms, pairs)
-    against = first_rule_against(problem.rules, pairs)
-    usable = (against < 0) & (problem.capacity > 0)
-    always = np.broadcast_to(pairs.at_pickup_node, fixed.shape).copy()
-    keep_warehouses(fixed, problem.index.warehouse, usable, always)
-    ptr = columns.line_ptr[first : stop + 1]
-    lines = slice(ptr[0], ptr[-1])
-    line_ptr, sku, quantity = ptr - ptr[0], columns.sku[lines], columns.quantity[lines]
-    chosen = np.zeros(fixed.shape, dtype=np.uint8)
-    held = line_ptr, sku, quantity, stock.holder_ptr, stock.node, stock.available
-    most, complete = choose_candidates(
-        *held, fixed, unit, usable, always, limit[first:stop], problem.policy.coverage_benefit_minor, chosen
-    )
-    candidate_count = np.zeros(stop - first, dtype=np.int64)
-    node, entries = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int64)
-    line, cell = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
-    candidates, total = list_entries(
-        line_ptr, sku, stock.holder_ptr, stock.node, stock.available, fixed, chosen,
-        candidate_count, node, entries, line, cell,
-    )  # fmt: skip
-    row, node, entries = np.repeat(np.arange(stop - first), candidate_count), node[:candidates], entries[:candidates]
-    owner = np.repeat(np.arange(candidates), entries)
-    line = line[:total]
-    each = replace(
-        pairs,
-        order=first + row[owner],
-        node=node[owner].astype(np.int64),
-        measured_m=pairs.measured_m[row[owner], node[owner]],
-        distance_m=pairs.distance_m[row[owner], node[owner]],
-        weight_g=columns.weight_g[ptr[row[owner]] + line],
-        stock=stock,
-        cell=cell[:total],
-    )
-    return Chunk(
-        first=first,
-        limit=limit[first:stop].copy(),
-        candidates=candidate_count,
-        node=node,
-        fixed_minor=fixed[row, node],
-        entries=entries,
-        line=line,
-        cell=cell[:total],
-        unit_minor=total_price(problem.terms, each)[1],
-        distance_m=pairs.distance_m[row, node],
-        measured_m=pairs.measured_m[row, node],
-        complete=complete.astype(np.bool_),
-        against=np.bincount(against[against >= 0], minlength=len(problem.rules)),
-    )
-
-
 def _join(problem: AllocationProblem, parts: Sequence[Chunk]) -> AllocationProblem:
     def together(name: str, dtype: type[np.generic]) -> Array:
         return np.concatenate([np.zeros(0, dtype=dtype), *(getattr(part, name) for part in parts)]).astype(dtype)
 
-    def pointers(name: str) -> Ints:
-        return np.concatenate([[0], np.cumsum(together(name, np.int64))]).astype(np.int64)
-
     columns, node = problem.columns, together("node", np.int32)
     measured_m, distance_m = together("measured_m", np.int64), together("distance_m", np.int64)
+    candidates = together("candidates", np.int64)
     block = Block(
         line_ptr=columns.line_ptr,
         quantity=columns.quantity,
         unserved_minor=np.full(columns.quantity.size, problem.policy.unserved_minor, dtype=np.int64),
-        candidate_ptr=pointers("candidates"),
+        candidate_ptr=pointers(candidates),
         node=node,
         fixed_minor=(fixed := together("fixed_minor", np.int64)),
         floor_minor=fixed,
-        entry_ptr=pointers("entries"),
+        entry_ptr=pointers(together("entries", np.int64)),
         line=together("line", np.int32),
         cell=together("cell", np.int32),
         unit_minor=together("unit_minor", np.int64),
-        **special_columns(problem, node, together("candidates", np.int64), measured_m, distance_m),
+        **special_columns(problem, 0, node, candidates, (measured_m, distance_m)),
     )
     against = sum((part.against for part in parts), np.zeros(len(problem.rules), dtype=np.int64))
     return replace(

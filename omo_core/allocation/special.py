@@ -48,12 +48,18 @@ def work_column(index: NetworkIndex, work: Mapping[str, NodeWork] | None) -> Int
     return column
 
 
-def special_columns(problem: AllocationProblem, node: Any, candidates: Ints, measured_m: Ints, distance_m: Ints) -> Any:
-    """The block's columns from `ruled` on; `candidates` (int64[orders]) counts the candidates `node` lists."""
-    columns = problem.columns
-    orders, lines = problem.orders, columns.quantity.size
-    whole = np.zeros(orders, dtype=np.uint8) if columns.whole is None else columns.whole.astype(np.uint8)
-    group = np.full(lines, -1, dtype=np.int32) if columns.group is None else columns.group
+def special_columns(
+    problem: AllocationProblem, first: int, node: Any, candidates: Ints, metres: tuple[Ints, Ints]
+) -> Any:
+    """The block's columns from `ruled` on, of a run of orders that begins at `first`.
+
+    `candidates` (int64[orders]) counts the candidates that `node` lists; `metres`: what is measured, and reckoned with.
+    """
+    columns, orders = problem.columns, candidates.size
+    ptr = columns.line_ptr[first : first + orders + 1]
+    rows, lines = slice(first, first + orders), slice(ptr[0], ptr[-1])
+    whole = np.zeros(orders, dtype=np.uint8) if columns.whole is None else columns.whole[rows].astype(np.uint8)
+    group = np.full(ptr[-1] - ptr[0], -1, dtype=np.int32) if columns.group is None else columns.group[lines]
     order = np.repeat(np.arange(orders, dtype=np.int64), candidates)
     tariff, bands = (
         np.full(node.size, -1, dtype=np.int32),
@@ -63,15 +69,15 @@ def special_columns(problem: AllocationProblem, node: Any, candidates: Ints, mea
         pairs = Pairs(
             index=problem.index,
             demands=columns,
-            order=order,
+            order=first + order,
             node=node.astype(np.int64),
-            measured_m=measured_m,
-            distance_m=distance_m,
+            measured_m=metres[0],
+            distance_m=metres[1],
             weight_g=np.zeros(node.size, dtype=np.int64),
         )
         tariff, bands = parcels.tariff_of(pairs).astype(np.int32), parcels.table
     ruled = whole.copy()
-    ruled[np.searchsorted(columns.line_ptr, np.flatnonzero(group >= 0), side="right") - 1] = 1
+    ruled[np.searchsorted(ptr - ptr[0], np.flatnonzero(group >= 0), side="right") - 1] = 1
     ruled[order[tariff >= 0]] = 1
     if (problem.work != (1, 0, 0)).any():
         ruled[:] = 1
@@ -79,7 +85,7 @@ def special_columns(problem: AllocationProblem, node: Any, candidates: Ints, mea
         "ruled": ruled,
         "whole": whole,
         "group": group,
-        "weight_g": columns.weight_g,
+        "weight_g": columns.weight_g[lines],
         "tariff": tariff,
         "band_ptr": bands[0],
         "band_up_to_g": bands[1],

@@ -137,10 +137,10 @@ def test_an_order_left_short_sees_all_nodes() -> None:
 
 
 def test_runs_of_orders_are_built_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    from omo_core.allocation import problem as problem_module
+    from omo_core.allocation import chunks
 
     case = random_case(11, orders=20)
     whole = solve_greedy(case.problem()).to_document()
-    monkeypatch.setattr(problem_module, "CHUNK_PAIRS", 24)
+    monkeypatch.setattr(chunks, "CHUNK_PAIRS", 24)
     assert len(case.problem().parts) > 5
     assert solve_greedy(case.problem()).to_document() == whole

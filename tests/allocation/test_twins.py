@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from omo_core.allocation import candidate_kernels, explain, greedy, problem, solve_greedy
+from omo_core.allocation import candidate_kernels, chunks, explain, greedy, solve_greedy
 from omo_core.allocation.candidate_kernels import great_circle_m
 from omo_core.allocation.greedy import run_in_turn
 from tests import naive
@@ -43,7 +43,7 @@ def test_distances(seed: int) -> None:
 def test_candidates_and_entries(seed: int) -> None:
     case = random_case(seed, nodes=14, orders=10, most_lines=4)
     ours = case.problem()
-    patched = with_twins(problem, "choose_candidates", "keep_warehouses", "list_entries")
+    patched = with_twins(chunks, "choose_candidates", "keep_warehouses", "list_entries")
     try:
         twin = case.problem()
     finally:
