@@ -16,8 +16,8 @@ from omo_core.hub.aio import through_combiner
 from omo_core.hub.availability_desk import AvailabilityDesk
 from omo_core.hub.desk import Desk
 from omo_core.hub.goods_desk import GoodsDesk
-from omo_core.hub.hindsight_desk import HindsightDesk
 from omo_core.hub.promise_desk import PromiseDesk
+from omo_core.hub.sourcing_desk import SourcingDesk as SourcingDesk
 from omo_core.inventory import (
     expire_holds,
     holds_of,
@@ -50,21 +50,13 @@ from omo_core.model.stock import (
 from omo_core.model.stock_commands import StockCommand
 from omo_core.orders import (
     CancelOrder,
-    Solver,
-    SourcingContext,
-    WaveResult,
-    answer,
     apply_fulfilment,
     cancel_orders,
     find_orders,
     list_orders,
-    look,
     open_fulfilments,
     place_orders,
-    record_wave,
     resource_displaced,
-    retry_short,
-    run_wave,
 )
 from omo_core.storage.catalogue import NetworkSaved, read_network, save_network
 from omo_core.storage.transaction import Transaction
@@ -300,34 +292,6 @@ class FulfilmentDesk(Desk):
         return self._hub.run(
             lambda inner: open_fulfilments(inner, node=node, after=after, limit=limit), tx, read_only=True
         )
-
-
-class SourcingDesk(HindsightDesk):
-    """Deciding for many orders at once, and looking back at what was decided."""
-
-    def run_wave(
-        self, *, limit: int = 1_000, solver: Solver | None = None, tx: Transaction | None = None
-    ) -> WaveResult:
-        """Source waiting orders together, oldest first; their provisional holds count as free.
-
-        A `solver` named here may take its time: it works without a transaction, and orders that changed meanwhile are
-        solved again by the hub's own. With `tx` all of it is one transaction.
-        """
-        if solver is None or tx is not None:
-            return self._hub.run(lambda inner: run_wave(inner, self._context(inner, solver), limit=limit), tx)
-        context, question = self._hub.run(
-            lambda inner: (context := self._hub.context(inner), look(inner, context, limit=limit)), read_only=True
-        )
-        ahead = answer(question, context.solved_by(solver))
-        return self._hub.run(lambda inner: record_wave(inner, self._hub.context(inner), question, ahead))
-
-    def _context(self, tx: Transaction, solver: Solver | None) -> SourcingContext:
-        context = self._hub.context(tx)
-        return context if solver is None else context.solved_by(solver)
-
-    def retry_short(self, *, after: str = "", limit: int = 1_000, tx: Transaction | None = None) -> list[PlacedOrder]:
-        """Source again the units that no node had, where their items are free now; call it after receipts."""
-        return self._hub.run(lambda inner: retry_short(inner, self._hub.context(inner), after=after, limit=limit), tx)
 
 
 class ChannelDesk(Desk):

@@ -98,7 +98,8 @@ class FulfilmentOrder(Value):
     offered_at: Instant
     closed_at: Instant | None = None
     reject_code: Identifier | None = None
-    """`by_node` where the node said no, `displaced` where its goods went to a counter sale first."""
+    """`by_node` where the node said no, `displaced` where its goods went to a counter sale first, `reassigned` where a
+    re-evaluation found a better place."""
     reject_reason: Text | None = None
     tracking: Text | None = None
 

@@ -3,7 +3,7 @@
 The story. `intake` takes canonical orders: one row per (channel, external id), versions only grow, a cancellation that
 comes before its order is remembered. `sourcing` takes waiting orders, builds one allocation problem, solves it, holds
 the chosen stock and offers fulfilment orders to the nodes. `fulfilment` is what nodes answer: accept, reject (the order
-finds another way), ship, collect. `displacement` is what happens when a counter sale takes goods that were promised.
+finds another way), ship, collect. `reevaluation` decides offered work again. `displacement` is what happens when a counter sale takes goods that were promised.
 
 Every function takes the transaction first and works on many orders at once; each loads them into an `OrderBook`,
 changes the book, and saves it in the same transaction as the stock commands and events that go with it.
@@ -14,12 +14,15 @@ from omo_core.orders.displacement import resource_displaced
 from omo_core.orders.fulfilment import apply_fulfilment
 from omo_core.orders.intake import CancelOrder, cancel_orders, place_orders
 from omo_core.orders.parts import Solve
+from omo_core.orders.reevaluation import Reevaluate, Reevaluated, reevaluate
 from omo_core.orders.sourcing import SourcingContext, answer, retry_short
 from omo_core.orders.tracking import find_orders, list_orders, open_fulfilments
 from omo_core.orders.wave import WaveResult, look, record_wave, run_wave
 
 __all__ = [
     "CancelOrder",
+    "Reevaluate",
+    "Reevaluated",
     "Solve",
     "Solver",
     "SourcingContext",
@@ -33,6 +36,7 @@ __all__ = [
     "open_fulfilments",
     "place_orders",
     "record_wave",
+    "reevaluate",
     "resource_displaced",
     "retry_short",
     "run_wave",

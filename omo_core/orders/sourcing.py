@@ -161,7 +161,9 @@ def source(
                 continue
             _record(tx, parts, answers.get(entry.order_id), offer=offer)
             recorded += parts
-        _record_decisions(tx, recorded, context, found.solved)
+        if recorded and found.solved is not None:
+            digest = record_decisions(tx, recorded, context.policy, found.solved.wave)
+            store_wave(tx, found.solved, digest, context.network_version)
         done.parts += recorded
         waiting = left
     for entry in waiting:
@@ -272,7 +274,7 @@ def _record(tx: Transaction, parts: Sequence[Part], answer: StockAnswer | None, 
             (hold.line, hold.node): hold.hold for hold in answer.holds if hold.pending and hold.owner == entry.order_id
         }
         for part in parts:
-            _offer(tx, part, holds)
+            offer_part(tx, part, holds)
     entry.settle()
 
 
@@ -285,7 +287,8 @@ def _is_nothing_new(parts: Sequence[Part]) -> bool:
     return all(entry.lines[line].short == units for line, units in missing.items())
 
 
-def _offer(tx: Transaction, part: Part, holds: dict[tuple[str, str], str]) -> None:
+def offer_part(tx: Transaction, part: Part, holds: Mapping[tuple[str, str], str]) -> None:
+    """A fulfilment order for each node of the part; `holds` are its holds by (line, node)."""
     by_node: dict[str, list[Assignment]] = defaultdict(list)
     for one in part.plan.assignments:
         by_node[one.node].append(one)
@@ -305,24 +308,22 @@ def _offer(tx: Transaction, part: Part, holds: dict[tuple[str, str], str]) -> No
         part.entry.fulfilments[fulfilment.fulfilment] = fulfilment
 
 
-def _record_decisions(tx: Transaction, parts: Sequence[Part], context: SourcingContext, solved: Solved | None) -> None:
-    """Keep what was decided and why, per order and attempt, and once what it was decided from."""
+def record_decisions(tx: Transaction, parts: Sequence[Part], policy: SourcingPolicy, wave: str) -> str:
+    """Keep what was decided and why, per order and attempt; returns the digest of the policy."""
     documents: dict[tuple[str, int], list[dict[str, object]]] = defaultdict(list)
     for part in parts:
         name = part.entry.order_id, part.entry.attempt
         documents[name].append(decision_document(part.method, part.plan))
-    if not documents or solved is None:
-        return
-    digest = remember_policy(tx, context.policy)
+    digest = remember_policy(tx, policy)
     rows = [
         {
             "order_id": order_id,
             "attempt": attempt,
             "policy_sha256": digest,
-            "document": to_json({"version": 1, "wave": solved.wave, "deliveries": deliveries}).decode(),
+            "document": to_json({"version": 1, "wave": wave, "deliveries": deliveries}).decode(),
             "decided_at_us": tx.now_us,
         }
         for (order_id, attempt), deliveries in documents.items()
     ]
     tx.insert(tables.decision, rows)
-    store_wave(tx, solved, digest, context.network_version)
+    return digest

@@ -63,7 +63,7 @@ from omo_core.model.stock import (
     ReplaceHolds,
     SetSafety,
 )
-from omo_core.orders import CancelOrder
+from omo_core.orders import CancelOrder, Reevaluate
 from omo_core.testing.writers import write_native_order
 from tests.orders.conftest import CLOSE, FAR, NEAR, NETWORK, NOON, order
 from tests.reliability.world import SECRET, SLOT, World
@@ -181,6 +181,9 @@ KEYED: Mapping[str, Act] = {
             CancelOrder(channel="shop", external_id="offered"),
             CancelOrder(channel="shop", external_id="not yet heard of"),
         ]
+    ),
+    "SourcingDesk.reevaluate": lambda world: world.hub.sourcing.reevaluate(
+        Reevaluate(key="k", accepted=True, growth_permille=None)
     ),
     "FulfilmentDesk.apply_many": lambda world: world.hub.fulfilment.apply_many(
         [

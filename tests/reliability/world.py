@@ -165,6 +165,9 @@ def _prepare(hub: OrderHub, clock: ManualClock) -> Made:
     offered = hub.orders.place(order("offered", {"C": 2})).fulfilment_orders[0].fulfilment
     hub.orders.place(order("waiting", {"C": 1}), offer=False)
     hub.orders.place(order("short", {"D": 1}))
+    # Two parcels, of which a re-evaluation makes one.
+    hub.orders.place(order("split", {"B": 1, "C": 1}))
+    stock(hub, {("C", NEAR): 1}, key="nearer")
     stock(hub, {("D", FAR): 3}, key="late delivery")
     clock.set(NOON + timedelta(minutes=5))
     (backorder,) = hub.stock.apply(
