@@ -17,7 +17,7 @@ from omo_core.hub.availability_desk import AvailabilityDesk
 from omo_core.hub.desk import Desk
 from omo_core.hub.goods_desk import GoodsDesk
 from omo_core.hub.promise_desk import PromiseDesk
-from omo_core.hub.sourcing_desk import SourcingDesk as SourcingDesk
+from omo_core.hub.sourcing_desk import SourcingDesk  # noqa: F401 - one of the desks
 from omo_core.inventory import (
     expire_holds,
     holds_of,

@@ -20,9 +20,9 @@ from omo_core.hub.desks import (
     FulfilmentDesk,
     NetworkDesk,
     OrdersDesk,
-    SourcingDesk,
     StockDesk,
 )
+from omo_core.hub.sourcing_desk import SourcingDesk
 from omo_core.inventory.auditor import AuditReport, audit
 from omo_core.inventory.combiner import Apply, Combiner
 from omo_core.inventory.repair import AcknowledgeFindings, RepairAnswer, RepairRow, acknowledge, repair

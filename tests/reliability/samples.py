@@ -244,6 +244,8 @@ READERS = {
     "PromiseDesk.backorders_of",
     "PromiseDesk.backorder_caps",
     "OrdersDesk.find",
+    "HindsightDesk.replay",
+    "HindsightDesk.what_if",
     "OrdersDesk.page",
     "FulfilmentDesk.open",
     "ChannelDesks.add",  # touches no database
