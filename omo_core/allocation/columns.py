@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import repeat
@@ -57,6 +57,10 @@ class DemandColumns:
     """bool[orders]: serve in full or not at all; None is never."""
     group: NDArray[np.int32] | None = None
     """int32[lines]: position in the order of the first line that must come from the same node, -1 for none; None is none."""
+
+    def weighing(self, unknown_g: int) -> DemandColumns:
+        """The same orders, with so many grams for what has no known weight."""
+        return replace(self, weight_g=np.where(self.weight_g == 0, unknown_g, self.weight_g)) if unknown_g else self
 
 
 @dataclass(frozen=True)

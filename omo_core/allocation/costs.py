@@ -62,11 +62,7 @@ class Distance:
 
     def price(self, pairs: Pairs) -> PairPrice:
         """Rates × metres; nothing where the buyer collects what the node kept."""
-        missing = self.policy.missing_data
-        weight_g = pairs.weight_g
-        if missing is not None and missing.weight_g:
-            weight_g = np.where(weight_g == 0, missing.weight_g, weight_g)
-        gram_km = (weight_g * pairs.distance_m + 500) // 1000
+        gram_km = (pairs.weight_g * pairs.distance_m + 500) // 1000
         unit = rated(self.policy.unit_per_1000_km_minor, pairs.distance_m)
         unit = unit + rated(self.policy.kg_per_1000_km_minor, gram_km)
         fixed = rated(self.policy.shipment_per_1000_km_minor, pairs.distance_m)
@@ -186,7 +182,7 @@ def _chosen(policy: SourcingPolicy) -> Iterator[CostTerm]:
     if policy.parcel_tariffs:
         from omo_core.allocation.parcels import Parcels
 
-        yield Parcels(policy.parcel_tariffs)
+        yield Parcels(policy.parcel_tariffs, policy=policy)
 
 
 def total_price(terms: Sequence[CostTerm], pairs: Pairs) -> tuple[Ints, Ints]:

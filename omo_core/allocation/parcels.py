@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from omo_core.allocation.arrays import Array, Flags, Ints
+from omo_core.allocation.arrival import by_courier
 from omo_core.allocation.costs import PairPrice
 from omo_core.allocation.network_index import KINDS
 from omo_core.allocation.pairs import Pairs
+from omo_core.allocation.policy import SourcingPolicy
 from omo_core.allocation.tariffs import ParcelTariff
 
 
@@ -20,6 +22,8 @@ class Parcels:
 
     tariffs: Sequence[ParcelTariff]
     name: str = "parcel"
+    policy: SourcingPolicy | None = None
+    """Whose couriers take some shipments in place of a parcel; None: nobody's."""
 
     def price(self, pairs: Pairs) -> PairPrice:
         """Nothing beforehand: what a parcel costs shows when it is known what is in it."""
@@ -29,8 +33,11 @@ class Parcels:
     def tariff_of(self, pairs: Pairs) -> Ints:
         """Position of the tariff of each pair, -1 where none is paid (as where the buyer collects)."""
         found = np.full(np.broadcast_shapes(pairs.order.shape, pairs.node.shape), -1, dtype=np.int64)
+        sent: Flags = pairs.by_parcel
+        if self.policy is not None and self.policy.courier is not None:
+            sent = sent & ~by_courier(self.policy, pairs)
         for position, tariff in enumerate(self.tariffs):
-            fits: Flags = pairs.by_parcel & (found < 0)
+            fits: Flags = sent & (found < 0)
             if tariff.kinds is not None:
                 of_kind = np.array([kind in tariff.kinds for kind in KINDS], dtype=np.bool_)
                 fits = fits & of_kind[pairs.kind]

@@ -160,7 +160,7 @@ class SourcingPolicy(PolicyPrices):
     def _does_not_contradict_itself(self) -> Self:
         limits = [one.name for part in (self.limits, self.distance_limits, self.item_limits) for one in part]
         charges = [one.name for one in self.surcharges]
-        for names, taken in ((limits, RULE_NAMES), (charges, (*TERM_NAMES, "split", "unserved"))):
+        for names, taken in ((limits, RULE_NAMES), (charges, (*TERM_NAMES, "parcel", "split", "unserved"))):
             twice = [name for name, times in Counter([*names, *taken]).items() if times > 1]
             if twice:
                 raise ValueError(f"the name {twice[0]!r} stands for two things; give each rule and term its own")

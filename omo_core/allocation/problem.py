@@ -122,7 +122,7 @@ class AllocationProblem:
             policy=policy,
             rules=chosen,
             terms=tuple(default_terms(policy) if terms is None else terms),
-            columns=columns,
+            columns=columns.weighing(policy.missing_data.weight_g) if policy.missing_data else columns,
             stock=withhold(chosen, index, stock),
             capacity=_capacity(index, capacity),
             block=Block(*(empty,) * len(Block._fields)),

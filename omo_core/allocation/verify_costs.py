@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from omo_core.allocation.demand import OrderDemand
 from omo_core.allocation.policy_parts import DistanceBand
@@ -10,8 +11,26 @@ from omo_core.allocation.verify_world import World, is_among, is_meant, rated
 from omo_core.model.network import DeliveryMethod, Node
 
 
+def parcel_price(world: World, demand: OrderDemand, node: Node, units: Mapping[str, int]) -> int:
+    """What a carrier asks for the parcel that these units of items make; nothing where no price list is for it."""
+    if not world.goes_by_parcel(demand, node) or world.goes_by_courier(demand, node):
+        return 0
+    metres = world.reckoned_metres(demand, node)
+    weight_g = sum(world.weight_g.get(sku, world.unknown_g) * quantity for sku, quantity in units.items())
+    for tariff in world.policy.parcel_tariffs:
+        far = tariff.up_to_m is not None and metres > tariff.up_to_m
+        if far or (tariff.kinds is not None and node.kind not in tariff.kinds):
+            continue
+        heaviest, price = tariff.bands[-1], 0
+        while weight_g > heaviest.up_to_g:
+            parcels = (weight_g - 1) // heaviest.up_to_g
+            price, weight_g = price + parcels * heaviest.price_minor, weight_g - parcels * heaviest.up_to_g
+        return price + min(band.price_minor for band in tariff.bands if band.up_to_g >= weight_g)
+    return 0
+
+
 def shipment_price(world: World, demand: OrderDemand, node: Node) -> Counter[str]:
-    """Minor units by term, once for the shipment."""
+    """Minor units by term, once for the shipment whatever is in it."""
     policy, terms = world.policy, Counter[str]()
     metres, collected = world.reckoned_metres(demand, node), world.is_collected(demand, node)
     courier = world.goes_by_courier(demand, node)
@@ -45,8 +64,7 @@ def unit_price(world: World, demand: OrderDemand, node: Node, sku: str, held: in
     metres = world.reckoned_metres(demand, node)
     terms["handling"] = policy.of_kind(node.kind).unit_minor
     if not (world.is_collected(demand, node) or world.goes_by_courier(demand, node)):
-        unknown = 0 if policy.missing_data is None else policy.missing_data.weight_g
-        gram_km = (world.weight_g.get(sku, unknown) * metres + 500) // 1000
+        gram_km = (world.weight_g.get(sku, world.unknown_g) * metres + 500) // 1000
         terms["distance"] = rated(policy.unit_per_1000_km_minor, metres) + rated(policy.kg_per_1000_km_minor, gram_km)
     if world.goes_by_parcel(demand, node):
         terms["distance_band"] = _band(world, metres).unit_minor

@@ -96,6 +96,23 @@ def _distance(world: World, demand: OrderDemand, node: Node) -> Iterator[str]:
         yield "is left out: its place or the buyer's is unknown"
 
 
+def items_together(demand: OrderDemand) -> list[set[str]]:
+    """Items of the order that one node must serve together, all their units or none; an item in two groups joins them."""
+    groups: list[tuple[set[str], set[str]]] = []
+    for line in demand.lines:
+        if line.together is None:
+            continue
+        marks, items = {line.together}, {line.sku}
+        apart = []
+        for group in groups:
+            if group[0] & marks or group[1] & items:
+                marks, items = marks | group[0], items | group[1]
+            else:
+                apart.append(group)
+        groups = [*apart, (marks, items)]
+    return [items for _, items in groups]
+
+
 def units_to_leave(world: World, sku: str, node: Node, held: int) -> int:
     """How many of the units held of an item must stay at the node."""
     return max([0, *(min(units, held) for units in _kept_back(world, sku, node, held))])

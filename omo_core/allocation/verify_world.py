@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from omo_core.allocation.demand import NodeState, OrderDemand
@@ -19,6 +19,22 @@ EARTH_RADIUS_M: Final = 6_371_008.8
 DAY_S: Final = 86_400
 
 
+class Work(Protocol):
+    """What an order, each of its lines and each of their units take from a node's capacity."""
+
+    @property
+    def per_order(self) -> int:
+        """Pieces for each order."""
+
+    @property
+    def per_line(self) -> int:
+        """Pieces for each item of an order."""
+
+    @property
+    def per_unit(self) -> int:
+        """Pieces for each unit."""
+
+
 @dataclass
 class World:
     """The raw input, by name."""
@@ -29,6 +45,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.nodes = {node.node: node for node in self.network.nodes}
+        self.unknown_g = 0 if self.policy.missing_data is None else self.policy.missing_data.weight_g
         self.weight_g = {item.sku: item.weight_g for item in self.network.items if item.weight_g}
         self.needs = {item.sku: set(item.needs or ()) for item in self.network.items}
         self.lowest_priority = min(node.priority for node in self.network.nodes)
