@@ -86,6 +86,18 @@ def typical_cost(block: Block) -> float:
     return max(1.0, float(block.fixed_minor[cheapest].mean() + block.unit_minor.mean()))
 
 
+def _prices_of_shortage(problem: AllocationProblem, block: Block) -> Ints:
+    """int64[cells]: where the wave wants more of a SKU than all nodes hold, about what the last order served saves.
+
+    Steps are as small as freight; not serving may cost many times that, which they would not reach in time.
+    """
+    holder_ptr = problem.stock.holder_ptr
+    wanted = np.bincount(problem.columns.sku, problem.columns.quantity, minlength=holder_ptr.size - 1)
+    held = np.diff(np.concatenate([[0], np.cumsum(problem.stock.available, dtype=np.int64)])[holder_ptr])
+    saved = max(0, int(block.unserved_minor.max(initial=0)) - round(typical_cost(block)))
+    return np.repeat(np.where(wanted > held, saved, 0), np.diff(holder_ptr))
+
+
 class Ascender:
     """Prices of cells and nodes in one array, on their way up to the best bound."""
 
@@ -94,7 +106,9 @@ class Ascender:
         self._cells = problem.stock.available.size
         self._limit = np.concatenate([problem.stock.available, problem.capacity]).astype(np.int64)
         self._price = np.zeros(self._limit.size, dtype=np.int64)
-        if start is not None:
+        if start is None:
+            self._price[: self._cells] = _prices_of_shortage(problem, orders.block)
+        else:
             if start.cell.shape != (self._cells,) or start.node.shape != problem.capacity.shape:
                 raise InvalidInput(
                     "the prices to start from belong to other stock or nodes; give those of this problem"

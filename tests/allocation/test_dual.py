@@ -132,11 +132,12 @@ def test_no_plan_costs_less_than_the_bound(seed: int, policy: dict[str, int]) ->
     assert found.bound_minor >= values_at(problem, no_prices(*map(len, found.prices))).bound_minor
 
 
-def test_prices_close_most_of_the_gap() -> None:
+@pytest.mark.parametrize("unserved_minor", [2_500, 20_000])
+def test_prices_close_most_of_the_gap(unserved_minor: int) -> None:
     """Over twelve worlds: what the optimum costs beyond the free orders is nearly all in the bound."""
     free = bound = cost = 0
     for seed in range(12):
-        policy = {"candidates": 16, "unserved_minor": 2_500}
+        policy = {"candidates": 16, "unserved_minor": unserved_minor}
         problem = random_case(seed, orders=10, nodes=6, skus=4, stock_units=2, policy=policy).problem()
         free += values_at(problem, no_prices(problem.stock.available.size, problem.capacity.size)).bound_minor
         bound += solve_dual(problem).bound_minor
