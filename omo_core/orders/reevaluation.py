@@ -231,7 +231,7 @@ def _deliveries(
                 units[line.line, line.sku] += line.quantity
         lines = [DemandLine(line, sku, quantity) for (line, sku), quantity in units.items()]
         delivery = entry.order.deliveries[number]
-        demand = demand_of(entry.order_id, number, delivery, lines, at=tx.now, excluded=excluded)
+        demand = demand_of(entry.order_id, number, delivery, lines, at=tx.now, excluded=excluded, channel=entry.channel)
         demand = replace(demand, order=f"{demand.order}/{method}", method=DeliveryMethod(method))
         found.append(_Delivery(entry, demand, tuple(own)))
     return found
