@@ -74,6 +74,27 @@ def account(problem: AllocationProblem, taken: NDArray[np.int32]) -> Accounts:
     )
 
 
+def shipment_terms(problem: AllocationProblem, candidate: int, entries: Ints, units: Ints) -> dict[str, int]:
+    """What a shipment from a candidate costs by term, if it took these units (int64[entries]) of these entries of its."""
+    block = problem.block
+    each = np.full(entries.size, candidate, dtype=np.int64)
+    order = int(np.searchsorted(block.candidate_ptr, candidate, side="right")) - 1
+    weight_g = problem.columns.weight_g[block.line_ptr[order] + block.line[entries]]
+    shipment = problem.pairs_of(each[:1])
+    sendings = problem.pairs_of(each, weight_g, block.cell[entries])
+    whole_g = np.array([int((weight_g * units).sum())], dtype=np.int64)
+    found = {}
+    for term in problem.terms:
+        if isinstance(term, Parcels):
+            fixed: Ints | int = term.parcel_minor(block.tariff[each[:1]], whole_g)
+        else:
+            fixed = term.price(shipment).fixed_minor
+        amount = int(np.sum(fixed)) + int(np.sum(term.price(sendings).unit_minor * units))
+        if amount:
+            found[term.name] = amount
+    return found
+
+
 def sums(groups: Ints, amounts: Ints, size: int) -> Ints:
     """Exact integer sums by group; `np.bincount` would add floats."""
     total = np.zeros(size, dtype=np.int64)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from omo_core.allocation.accounts import Accounts
+from omo_core.allocation.accounts import Accounts, shipment_terms
+from omo_core.allocation.arrays import Ints
 from omo_core.allocation.candidate_kernels import NO_DISTANCE
 from omo_core.allocation.explain_kernels import IN_USE, weigh_alternatives
 from omo_core.allocation.greedy import what_is_left
 from omo_core.allocation.outsiders import Outsiders
 from omo_core.allocation.plan import Assignment, LineShortfall, OrderPlan, RunnerUp
+from omo_core.allocation.prices import PRICE_PER_MINOR, Prices
 from omo_core.allocation.problem import AllocationProblem
 from omo_core.model.refusals import Refusal
 from omo_core.model.values import format_minor
@@ -186,22 +188,75 @@ class Words:
         if rival is None:
             compared = "no other node could take this over"
         else:
-            assert rival.extra_minor is not None
-            compared = f"next best {rival.node} {self._dearer(rival.extra_minor)}"
+            compared = f"next best {rival.node} {rival.why.partition(': ')[2]}"
         return f"{node} has {has}, {self._distance(group.candidate)}: {terms or 'free'}; {compared}"
 
     def _runner_ups(self, order: int) -> Iterator[RunnerUp]:
         # Sorting keeps candidates of one price in their order.
         candidates = range(*self._candidate_ptr[order : order + 2])
         able = [one for one in candidates if self.instead_of[one] >= 0]
-        for one in sorted(able, key=self.extra_minor.__getitem__)[:SHOWN_RUNNER_UPS]:
-            node, other, extra = self._node(one), self._node(self.instead_of[one]), self.extra_minor[one]
-            yield RunnerUp(node, other, extra, None, f"{node} instead of {other}: {self._dearer(extra)}")
+        prices = self.plan.prices
+        rank = self.extra_minor.__getitem__ if prices is None else partial(self._extra_with_prices, prices)
+        for one in sorted(able, key=rank)[:SHOWN_RUNNER_UPS]:
+            yield self._able(one)
         unable = [one for one in candidates if self.instead_of[one] < 0 and self.instead_of[one] != IN_USE]
         for one in sorted(unable, key=self._fixed_minor.__getitem__)[:SHOWN_RUNNER_UPS]:
             yield self._unable(order, one)
         for node, rule, sentence in self.outsiders.of_order(order, SHOWN_RUNNER_UPS):
             yield RunnerUp(node, None, None, rule, f"{node} {sentence}")
+
+    def _able(self, candidate: int) -> RunnerUp:
+        used = self.instead_of[candidate]
+        node, other, extra = self._node(candidate), self._node(used), self.extra_minor[candidate]
+        found = RunnerUp(node, other, extra, None, f"{node} instead of {other}: {self._compared(candidate)}")
+        object.__setattr__(found, "_compare", partial(self._terms_of_both, candidate, used))
+        return found
+
+    def _terms_of_both(self, candidate: int, used: int) -> tuple[dict[str, int], dict[str, int]]:
+        """Cost by term of what `used` sends, from the candidate and from itself."""
+        entries, units = self._sent(used)
+        instead = shipment_terms(self.problem, used, entries, units)
+        return shipment_terms(self.problem, candidate, self._same_lines(candidate, entries), units), instead
+
+    def _sent(self, used: int) -> tuple[Ints, Ints]:
+        """The entries that a used candidate serves from, and their units."""
+        block = self.problem.block
+        own = np.arange(block.entry_ptr[used], block.entry_ptr[used + 1])
+        entries = own[self.plan.taken[own] > 0]
+        return entries, self.plan.taken[entries].astype(np.int64)
+
+    def _same_lines(self, candidate: int, entries: Ints) -> Ints:
+        """The candidate's entries for the lines of another's."""
+        block = self.problem.block
+        first, stop = block.entry_ptr[candidate : candidate + 2]
+        of_line = {int(line): entry for entry, line in enumerate(block.line[first:stop].tolist(), start=int(first))}
+        return np.array([of_line[int(line)] for line in block.line[entries]], dtype=np.int64)
+
+    def _scarcity(self, prices: Prices, candidate: int) -> tuple[int, int]:
+        """What the units would be worth to others, at the candidate and at the node it would replace; 1/64 minor units."""
+        block, used = self.problem.block, self.instead_of[candidate]
+        entries, units = self._sent(used)
+        there = prices.cell[block.cell[self._same_lines(candidate, entries)]]
+        here = prices.cell[block.cell[entries]]
+        nodes = prices.node[block.node[[candidate, used]]].tolist()
+        return int((there * units).sum()) + nodes[0], int((here * units).sum()) + nodes[1]
+
+    def _extra_with_prices(self, prices: Prices, candidate: int) -> int:
+        """By how much the candidate is dearer once scarce units and places are paid for; 1/64 minor units."""
+        there, here = self._scarcity(prices, candidate)
+        return self.extra_minor[candidate] * PRICE_PER_MINOR + there - here
+
+    def _compared(self, candidate: int) -> str:
+        """How much dearer a candidate is, and what it is once scarce units and places are paid for."""
+        plain = self._dearer(self.extra_minor[candidate])
+        prices = self.plan.prices
+        there, here = (0, 0) if prices is None else self._scarcity(prices, candidate)
+        if there == here or prices is None:
+            return plain
+        whole = self._dearer(_whole(self._extra_with_prices(prices, candidate)))
+        paid = f"once the price of its last units ({self._money(_whole(there))}) is paid"
+        saved = f" and that of {self._node(self.instead_of[candidate])} ({self._money(_whole(here))}) is saved"
+        return f"{whole} {paid}{saved if here else ''} ({plain} without)"
 
     def _unable(self, order: int, candidate: int) -> RunnerUp:
         block, node = self.problem.block, self._node(candidate)
@@ -260,3 +315,8 @@ class Words:
         if extra_minor == 0:
             return "at the same cost"
         return f"{self._money(abs(extra_minor))} {'dearer' if extra_minor > 0 else 'cheaper'}"
+
+
+def _whole(amount: int) -> int:
+    """Whole minor units of 1/64, halves up."""
+    return (2 * amount + PRICE_PER_MINOR) // (2 * PRICE_PER_MINOR)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, overload
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omo_core.allocation.accounts import Accounts, account
+from omo_core.allocation.prices import Prices
 from omo_core.allocation.problem import AllocationProblem
 from omo_core.model.refusals import Refusal
 
@@ -50,8 +51,15 @@ class LineShortfall:
         return Refusal.of(self.code, sku=self.sku, missing=self.missing, wanted=self.wanted)
 
 
+class _PricedLater:
+    """Room for what works out terms; no field, so that equality, documents and copies pass over it."""
+
+    __slots__ = ("_compare",)
+    _compare: Callable[[], tuple[dict[str, int], dict[str, int]]]
+
+
 @dataclass(frozen=True, slots=True)
-class RunnerUp:
+class RunnerUp(_PricedLater):
     """A node that was not used: what it would have cost more in place of another, or what kept it out."""
 
     node: str
@@ -62,6 +70,22 @@ class RunnerUp:
     rule: str | None
     """The rule that forbade it, or `units_short` / `no_capacity`."""
     why: str
+
+    @property
+    def cost_by_term(self) -> dict[str, int] | None:
+        """What it would charge by term for the units it could have taken over; None where there are none."""
+        compare = getattr(self, "_compare", None)
+        return None if compare is None else compare()[0]
+
+    @property
+    def extra_by_term(self) -> dict[str, int] | None:
+        """By how much each term would have been dearer than at the node it would have replaced; None as above."""
+        compare = getattr(self, "_compare", None)
+        if compare is None:
+            return None
+        own, instead = compare()
+        extra = {name: own.get(name, 0) - instead.get(name, 0) for name in {**own, **instead}}
+        return {name: amount for name, amount in extra.items() if amount}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +151,8 @@ class Plan:
     """`heuristic`, `optimal`, or `feasible` when a work budget ended the search before the proof."""
     lower_bound_minor: int | None = None
     """No plan of this problem costs less, whichever nodes it uses; None when nothing was proven."""
+    prices: Prices | None = None
+    """What scarce stock and full nodes were worth when the wave was decided jointly; None where no prices were made."""
 
     @property
     def currency(self) -> str:

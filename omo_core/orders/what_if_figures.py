@@ -9,10 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from omo_core.allocation import Plan, SourcingPolicy, default_terms
+from omo_core.allocation import AllocationProblem, Plan, SourcingPolicy, default_terms
 from omo_core.allocation.accounts import account
 from omo_core.allocation.candidate_kernels import NO_DISTANCE
 from omo_core.allocation.costs import UNSERVED
+from omo_core.allocation.parcels import Parcels
 from omo_core.orders.deciding import Decided
 
 LATE_TERMS: Final = frozenset({"lateness", "promise"})
@@ -183,15 +184,7 @@ class _Priced:
         self._plan = plan
         self._policy = yardstick
         same = problem.policy == yardstick
-        unserved = np.full(block.unserved_minor.size, yardstick.unserved_minor, dtype=np.int64)
-        measured_by = problem
-        if not same:
-            measured_by = replace(
-                problem,
-                policy=yardstick,
-                terms=default_terms(yardstick),
-                block=block._replace(unserved_minor=unserved),
-            )
+        measured_by = problem if same else _at_prices_of(problem, yardstick)
         self._own = plan.accounts
         self._yardstick = self._own if same else account(measured_by, plan.taken)
         self._late = self._lateness()
@@ -234,3 +227,19 @@ class _Priced:
         """What was missing was charged before, and is asked for again."""
         order.own[UNSERVED] -= units * self._plan.problem.policy.unserved_minor
         order.yardstick[UNSERVED] -= units * self._policy.unserved_minor
+
+
+def _at_prices_of(problem: AllocationProblem, policy: SourcingPolicy) -> AllocationProblem:
+    """The problem as another policy prices it; its candidates stay, so a plan of the one is a plan of the other."""
+    block, terms = problem.block, default_terms(policy)
+    everyone = problem.pairs_of(np.arange(block.node.size, dtype=np.int64))
+    tariffs = [term.tariff_of(everyone) for term in terms if isinstance(term, Parcels)]
+    return replace(
+        problem,
+        policy=policy,
+        terms=terms,
+        block=block._replace(
+            unserved_minor=np.full(block.unserved_minor.size, policy.unserved_minor, dtype=np.int64),
+            tariff=tariffs[0].astype(np.int32) if tariffs else block.tariff,
+        ),
+    )

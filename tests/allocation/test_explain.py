@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+
 from hypothesis import given, settings, strategies as st
 
 from omo_core.allocation import SourcingPolicy, solve_exact, solve_greedy
+from omo_core.allocation.prices import no_prices
 from omo_core.model.refusals import REFUSAL_SENTENCES
 from tests.allocation.cases import Case, network, order, random_case, store
 
@@ -64,6 +67,57 @@ def test_a_joint_plan_weighs_what_the_whole_plan_left() -> None:
     assert "next best B" in served_by_a.assignments[0].why
     served_by_b = next(one for one in plan.orders if one.nodes == ("B",))
     assert "no other node" in served_by_b.assignments[0].why
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=15, deadline=None)
+def test_a_runner_ups_terms_add_up_to_its_extra(seed: int) -> None:
+    plan = solve_greedy(random_case(seed).problem())
+    for one in plan.orders:
+        for runner in one.runner_ups:
+            if runner.extra_minor is None:
+                assert (runner.cost_by_term, runner.extra_by_term) == (None, None)
+                continue
+            assert runner.cost_by_term is not None
+            assert runner.extra_by_term is not None
+            assert sum(runner.extra_by_term.values()) == runner.extra_minor
+            served = sum(part.cost_minor for part in one.assignments if part.node == runner.instead_of)
+            assert sum(runner.cost_by_term.values()) == served + runner.extra_minor
+
+
+def test_a_runner_up_tells_its_terms_and_stays_plain_data() -> None:
+    nodes = network(store("A", 40.1), store("B", 40.9))
+    plan = solve_greedy(
+        Case(nodes, (order("o", ("X", 2)),), (("X", "A", 2), ("X", "B", 2)), SourcingPolicy()).problem()
+    )
+    runner = plan.orders[0].runner_ups[0]
+    assert runner.cost_by_term == {"shipping": 460, "distance": 45 + 2 * 6, "handling": 300}
+    assert runner.extra_by_term == {"distance": 50}
+    assert runner == replace(runner)
+    assert replace(runner).cost_by_term is None
+    assert asdict(runner) == plan.to_document()["orders"][0]["runner_ups"][0]
+
+
+def test_prices_say_what_beat_a_cheaper_node() -> None:
+    nodes = network(store("A", 40.1), store("B", 40.0))
+    plan = solve_greedy(
+        Case(nodes, (order("o", ("X", 2)),), (("X", "A", 2), ("X", "B", 2)), SourcingPolicy()).problem()
+    )
+    assert plan.orders[0].nodes == ("B",)
+    stock, block = plan.problem.stock, plan.problem.block
+    entry = {plan.problem.index.nodes[block.node[at]].node: at for at in range(block.node.size)}
+    taken = plan.taken.copy()
+    taken[entry["A"]], taken[entry["B"]] = 2, 0
+    prices = no_prices(stock.node.size, len(plan.problem.index.nodes))
+    joint = replace(plan, taken=taken, solver="wave", prices=prices)
+    assert joint.orders[0].runner_ups[0].why == "B instead of A: 0.07 cheaper"
+    prices.cell[block.cell[entry["B"]]] = 40 * 64
+    prices.node[block.node[entry["A"]]] = 5 * 64
+    priced = replace(plan, taken=taken, solver="wave", prices=prices).orders[0]
+    sentence = "0.68 dearer once the price of its last units (0.80) is paid and that of A (0.05) is saved (0.07 cheaper without)"
+    assert priced.runner_ups[0].why == f"B instead of A: {sentence}"
+    assert priced.assignments[0].why.endswith(f"; next best B {sentence}")
+    assert priced.runner_ups[0].extra_minor == -7
 
 
 @given(seed=st.integers(0, 2**32))
