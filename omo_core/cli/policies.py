@@ -36,7 +36,9 @@ def what_if(
     ] = None,
     since: Day = None,
     until: Day = None,
-    solver: Annotated[str, typer.Option("--solver", metavar="NAME", help="What decides: greedy, exact, …")] = "greedy",
+    solver: Annotated[
+        str, typer.Option("--solver", metavar="NAME", help="greedy, exact, …; policy: what each asks for.")
+    ] = "policy",
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write the comparison there as one HTML page.")
     ] = None,

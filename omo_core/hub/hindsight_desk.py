@@ -43,14 +43,14 @@ class HindsightDesk(Desk):
         *,
         since: datetime | None = None,
         until: datetime | None = None,
-        solver: Solver | str = "greedy",
+        solver: Solver | str = "policy",
         tx: Transaction | None = None,
     ) -> WhatIf:
         """What the policy in force, and each of these by name, would have decided in a period (None: all that is stored).
 
         The stored orders come at the same instants in the same waves, on the stock that the ledger tells, with every
-        movement since that orders did not cause. `solver` is a name (`greedy`, `exact`; `wave` where the allocator has
-        it) or decides a problem itself. Raises `InvalidInput` for a period in which nothing was decided.
+        movement since that orders did not cause. `solver` is a name (`policy`: the one each policy asks for, `greedy`,
+        `exact`, `wave` where the allocator has it) or decides a problem itself. Raises `InvalidInput` for a period in which nothing was decided.
         """
         return self._hub.run(
             lambda inner: what_if(inner, self._hub.context(inner), policies, since=since, until=until, solver=solver),

@@ -21,6 +21,7 @@ from omo_core.allocation import (
     OrderPlan,
     Plan,
     SourcingPolicy,
+    solve,
     solve_exact,
     solve_greedy,
 )
@@ -148,8 +149,8 @@ def stock_digest(stock: Sequence[StockRow], demands: Sequence[OrderDemand]) -> s
 
 
 def solvers() -> dict[str, Solver]:
-    """The allocator's solvers by name."""
-    found: dict[str, Solver] = {"greedy": solve_greedy, "exact": solve_exact}
+    """The allocator's solvers by name; `policy` is the one that the policy asks for."""
+    found: dict[str, Solver] = {"policy": solve, "greedy": solve_greedy, "exact": solve_exact}
     if (whole := getattr(allocator, WAVE_SOLVER, None)) is not None:
         found["wave"] = whole
     return found

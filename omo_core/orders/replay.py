@@ -104,7 +104,7 @@ def replay(
     orders = orders_of(tx, [one.order for one in wave.orders])
     demands = demands_of(wave, orders, context)
     stock = stock_seen(tx, wave)
-    decided = decide(context.index, kept, demands, stock, solver_of(solver or wave.solver))
+    decided = decide(context.index, kept, demands, stock, solver_of(solver or _solver_then(wave, kept)))
     again = [one for one in _documents(wave, demands, decided, orders) if _is_of(one, order)]
     then = [one for one in stored.deliveries if _is_of(one, order)]
     return Replay(
@@ -119,6 +119,12 @@ def replay(
         again=tuple(again),
         differences=tuple(_differences(then, again)),
     )
+
+
+def _solver_then(wave: Wave, policy: SourcingPolicy) -> str:
+    """The policy's own solver where that can have decided (it may leave large waves to greedy), else the one named."""
+    asked = "greedy" if policy.solver is None else policy.solver.method
+    return "policy" if wave.solver in {asked, "greedy"} else wave.solver
 
 
 @dataclass(frozen=True, slots=True)

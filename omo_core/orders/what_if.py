@@ -101,7 +101,7 @@ def what_if(
     *,
     since: datetime | None = None,
     until: datetime | None = None,
-    solver: Solver | str = "greedy",
+    solver: Solver | str = "policy",
 ) -> WhatIf:
     """Decide the waves from `since` until before `until` (None: all) again, under the policy in force and each of these.
 

@@ -148,5 +148,5 @@ def test_what_was_not_decided_cannot_be_replayed(hub: OrderHub) -> None:
     with pytest.raises(InvalidInput, match="it has: none"):
         hub.sourcing.replay("nobody")
     assert placed.order is not None
-    with pytest.raises(InvalidInput, match="no solver 'magic'; use one of exact, greedy"):
+    with pytest.raises(InvalidInput, match="no solver 'magic'; use one of exact, greedy, policy"):
         hub.sourcing.replay(placed.order, solver="magic")

@@ -57,7 +57,7 @@ def test_the_policy_in_force_decides_as_it_did(hub: OrderHub, clock: ManualClock
     busy_hours(hub, clock)
     result = hub.sourcing.what_if({})
     mine = of(result, IN_FORCE)
-    assert (result.waves, result.orders, result.solver, result.currency) == (4, 8, "greedy", "USD")
+    assert (result.waves, result.orders, result.solver, result.currency) == (4, 8, "policy", "USD")
     assert (result.since, result.until) == (NOON, NOON + 2 * HOUR)
     assert {node: one.units for node, one in mine.loads.items()} == loads(hub)
     assert mine.cost_by_term == mine.yardstick_by_term
