@@ -1,0 +1,175 @@
+"""The router decides as the greedy solver does, pays prices, takes and gives back, and refuses what does not fit."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from omo_core.allocation import SourcingPolicy, solve_greedy
+from omo_core.allocation.futures import Futures, sampled_orders
+from omo_core.allocation.prices import Prices
+from omo_core.allocation.repricing import Repricer
+from omo_core.allocation.router import Router
+from omo_core.allocation.router_kernels import route_order, work_size
+from omo_core.model.errors import InvalidInput
+from tests import naive_router
+from tests.allocation.cases import Case, network, order, random_case, store
+
+
+def router_of(case: Case, prices: Prices | None = None) -> Router:
+    return Router.of(case.network, case.stock, case.policy, case.capacity, prices=prices)
+
+
+def everywhere(case: Case) -> Case:
+    return case.but(policy=case.policy.model_copy(update={"candidates": len(case.network.nodes)}))
+
+
+def two_stores(units: int = 2) -> Case:
+    """A near store and a far one, both with some units of K; the order's city is the near store's."""
+    return Case(
+        network(store("NEAR"), store("FAR", 41.0)),
+        (order("A", ("K", 1)),),
+        (("K", "NEAR", units), ("K", "FAR", units)),
+        SourcingPolicy(),
+    )
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_without_prices_orders_in_turn_are_the_greedy_plan(seed: int) -> None:
+    lines = {0: 12, 1: 3}.get(seed % 4, 5)
+    case = everywhere(random_case(seed, most_lines=lines, policy={"max_exact_lines": 4 if seed % 3 else 8}))
+    router = router_of(case)
+    for demand, expected in zip(case.demands, solve_greedy(case.problem()).orders, strict=True):
+        found = router.decide(demand)
+        assert found.assignments == expected.assignments
+        assert found.cost_by_term == expected.cost_by_term
+        assert found.method == expected.method
+        assert [(one.line, one.missing) for one in found.shortfalls] == [
+            (one.line, one.missing) for one in expected.shortfalls
+        ]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_kernel_and_its_twin_decide_alike(seed: int) -> None:
+    case = random_case(seed, nodes=6, most_lines=4, policy={"max_exact_lines": 4})
+    router = router_of(case)
+    dice = np.random.default_rng(seed)
+    stock, capacity = router.left()
+    head = np.array([stock.size, capacity.size, 6_400, 2 if seed % 3 == 0 else 1 << 40, 4])
+    prices = [dice.integers(0, 60_000, size) * (seed % 2) for size in (stock.size, capacity.size)]
+    warm = np.concatenate([head, stock, prices[0], capacity, prices[1]]).astype(np.int64)
+    work = np.zeros(work_size(capacity.size, 4), dtype=np.int64)
+    twin_warm, twin_work = warm.copy(), work.copy()
+    for demand in case.demands:
+        packed = router.encode(demand).packed
+        if packed.size:
+            assert route_order(packed, warm, work) == naive_router.route_order(packed, twin_warm, twin_work)
+            assert work[: packed[1]].tolist() == twin_work[: packed[1]].tolist()
+            assert np.array_equal(warm, twin_warm)
+
+
+def test_a_price_sends_the_order_elsewhere_and_restore_undoes_it() -> None:
+    case = two_stores()
+    router = router_of(case)
+    before = router.left()
+    encoded = router.encode(case.demands[0])
+    near = router.decide_encoded(encoded)
+    assert router.index.nodes[router.stock.node[near.cells[0]]].node == "NEAR"
+    router.restore(near)
+    assert [left.tolist() for left in router.left()] == [left.tolist() for left in before]
+
+    dear = np.where(np.arange(2) == near.cells[0], 64 * 10_000, 0)
+    router.pay(Prices(dear, np.zeros(2, dtype=np.int64)))
+    far = router.decide_encoded(encoded)
+    assert router.index.nodes[router.stock.node[far.cells[0]]].node == "FAR"
+    assert router.decided == 2
+
+
+def test_stock_moves_by_other_ways_too() -> None:
+    router = router_of(two_stores(units=1))
+    router.take("NEAR", "K", 1)
+    assert [one.node for one in router.decide(order("A", ("K", 1))).assignments] == ["FAR"]
+    assert router.decide(order("B", ("K", 1))).shortfalls
+    router.take("NEAR", "K", -1)
+    assert [one.node for one in router.decide(order("C", ("K", 1))).assignments] == ["NEAR"]
+    with pytest.raises(InvalidInput, match="has 0 units"):
+        router.take("NEAR", "K", 1)
+    with pytest.raises(InvalidInput, match="holds no stock"):
+        router.take("NEAR", "OTHER", 1)
+
+
+def test_an_item_nobody_has_is_a_shortfall() -> None:
+    plan = router_of(two_stores()).decide(order("A", ("K", 1), ("UNKNOWN", 2)))
+    assert [one.node for one in plan.assignments] == ["NEAR"]
+    assert [(one.sku, one.missing) for one in plan.shortfalls] == [("UNKNOWN", 2)]
+
+
+def test_prices_of_other_stock_or_below_zero_are_refused() -> None:
+    router = router_of(two_stores())
+    with pytest.raises(InvalidInput, match="other stock"):
+        router.pay(Prices(np.zeros(3, dtype=np.int64), np.zeros(2, dtype=np.int64)))
+    with pytest.raises(InvalidInput, match="negative"):
+        router.pay(Prices(np.array([0, -1]), np.zeros(2, dtype=np.int64)))
+
+
+def history() -> Case:
+    """Ten orders for the one unit at NEAR, of buyers who live there and of one for whom FAR is as good."""
+    return two_stores(1).but(demands=tuple(order(f"H{i}", ("K", 1)) for i in range(10)))
+
+
+def test_prices_of_futures_are_the_same_by_hand_and_in_the_background() -> None:
+    case = history()
+    futures = [Futures.of(case.problem(), 3, np.random.default_rng(5)) for _ in range(2)]
+    by_hand, behind = router_of(case), router_of(case)
+    assert by_hand.reprice(futures[0], 0.0).cell.min() > 0, "ten orders want two units"
+    with Repricer(behind, futures[1], expected=10, every=2):
+        for _ in range(400):
+            if behind.prices.cell.any():
+                break
+            time.sleep(0.01)
+    assert [one.tolist() for one in behind.prices] == [one.tolist() for one in by_hand.prices]
+
+
+def test_the_repricer_steps_when_enough_orders_came() -> None:
+    case = history()
+    router = router_of(case)
+    repricer = Repricer(router, Futures([case.problem()]), expected=3, every=2)
+    steps = []
+    for _ in range(4):
+        steps.append(repricer.step())
+        router.decide_encoded(router.encode(case.demands[0]))
+    assert steps == [True, False, True, False]
+    with pytest.raises(InvalidInput, match="at least 1"):
+        Repricer(router, Futures([case.problem()]), expected=0, every=2)
+
+
+def test_what_stopped_the_thread_is_raised() -> None:
+    case = history()
+    repricer = Repricer(router_of(case.but(stock=case.stock[:1])), Futures([case.problem()]), expected=9, every=1)
+    with pytest.raises(InvalidInput, match="other cells"), repricer:
+        repricer.wait_until_stopped(seconds=30)
+
+
+def test_futures_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="no future"):
+        Futures([])
+    with pytest.raises(InvalidInput, match="different stock"):
+        Futures([two_stores().problem(), history().but(stock=(("K", "FAR", 1),)).problem()])
+    with pytest.raises(InvalidInput, match="have passed"):
+        Futures([history().problem()]).prices(1.0, np.ones(2, dtype=np.int64), np.ones(2, dtype=np.int64))
+
+
+def test_sampled_orders_keep_sizes_and_name_items_once() -> None:
+    columns = random_case(3, orders=60, most_lines=4).problem().columns
+    drawn = sampled_orders(columns, np.random.default_rng(1))
+    sizes, before = np.diff(drawn.line_ptr), np.diff(columns.line_ptr)
+    assert sizes.size == 60
+    assert (sizes >= 1).all()
+    assert (sizes <= before).all()
+    for first, stop in zip(drawn.line_ptr, drawn.line_ptr[1:], strict=False):
+        assert np.unique(drawn.sku[first:stop]).size == stop - first
+    again = sampled_orders(columns, np.random.default_rng(1))
+    assert np.array_equal(drawn.sku, again.sku)
+    assert np.array_equal(drawn.xyz, again.xyz)
