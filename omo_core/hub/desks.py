@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from omo_core.allocation import SourcingPolicy
 from omo_core.channels.port import ChannelAdapter
 from omo_core.exchange import ReadMessage, Received, SignedMessage, read_messages, remember
 from omo_core.hub.aio import through_combiner
@@ -74,6 +75,7 @@ class NetworkDesk(Desk):
         Raises `InvalidInput` with the place in the document, and then nothing was loaded.
         """
         network = source if isinstance(source, Network) else read_network_file(Path(source))
+        SourcingPolicy.load(network.policy)  # a policy that nobody could source by must not get in
         return self._hub.run(lambda inner: save_network(inner, network), tx)
 
     def current(self, *, items: bool = False, tx: Transaction | None = None) -> Network:

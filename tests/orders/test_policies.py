@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import func, select
 
 from omo_core.allocation import SourcingPolicy
 from omo_core.hub import OrderHub
+from omo_core.model.errors import InvalidInput
 from omo_core.orders.policies import PREFIX, policy_of
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
@@ -37,3 +39,9 @@ def test_a_changed_policy_decides_the_next_order_and_both_are_kept(hub: OrderHub
     assert hub.run(lambda tx: policy_of(tx, third)) == SourcingPolicy(max_nodes=2)
     assert hub.run(kept) == 2, "each once"
     assert hub.run(lambda tx: policy_of(tx, "0" * 64)) is None
+
+
+def test_a_policy_that_contradicts_itself_is_refused_when_it_is_loaded(hub: OrderHub) -> None:
+    with pytest.raises(InvalidInput, match="weights"):
+        hub.network.load(NETWORK.model_copy(update={"policy": {"weights": {"shiping": 1}}}))
+    assert hub.network.current().policy is None
