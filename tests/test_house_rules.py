@@ -17,6 +17,7 @@ MAY_PRINT = ["omo_core/cli.py", "omo_core/cli/"]
 
 # File or folder, perhaps with ::dotted.name -> why it may read the clock, draw ids or throw dice itself.
 MAY_READ_THE_WORLD: Mapping[str, str] = {
+    "omo_core/allocation/wave.py::time.monotonic": "injected by default: ends a search at its deadline, decides nothing else",
     "omo_core/batch/::time.perf_counter": "orders per second of each stage: shown, never decided on",
     "omo_core/cli.py": "shows how long things took",
     "omo_core/cli/": "shows how long things took",

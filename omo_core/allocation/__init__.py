@@ -15,6 +15,8 @@ from omo_core.allocation.special import NodeWork
 from omo_core.allocation.tariffs import ParcelTariff, WeightBand
 from omo_core.allocation.verify import verify_plan
 from omo_core.allocation.warmup import warmup
+from omo_core.allocation.wave import WaveProgress, solve_wave
+from omo_core.allocation.work_budget import WorkBudget
 
 __all__ = [
     "AllocationProblem",
@@ -36,12 +38,15 @@ __all__ = [
     "Rule",
     "RunnerUp",
     "SourcingPolicy",
+    "WaveProgress",
     "WeightBand",
+    "WorkBudget",
     "default_rules",
     "default_terms",
     "solve",
     "solve_exact",
     "solve_greedy",
+    "solve_wave",
     "verify_plan",
     "warmup",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from omo_core.allocation.dual import DECAY, ITERATIONS, STEP, Ascender, Dual, bound_of, typical_cost
@@ -31,10 +32,12 @@ def solve_dual_over_network(
     step: float = STEP,
     decay: float = DECAY,
     threads: int | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Certificate:
     """As `solve_dual`, but every few iterations each order gets the nodes it would use at the prices reached.
 
-    Every node of the network is weighed in the end, so the bound holds over all of them.
+    Every node of the network is weighed in the end, so the bound holds over all of them. `stop` is asked after each
+    look and ends the ascent with the best so far.
     """
     if iterations < 1:
         raise InvalidInput(f"the dual cannot be solved in {iterations} iterations; give at least 1")
@@ -57,7 +60,7 @@ def solve_dual_over_network(
         if best is None or bound > best.bound:
             best = Dual(found.prices, look.values, bound, done)
         problem = look.problem
-        if bound == found.bound and ascender.is_done:
+        if (bound == found.bound and ascender.is_done) or (stop is not None and stop()):
             break
     assert best is not None
     return Certificate(problem, Dual(best.prices, best.values, best.bound, done))

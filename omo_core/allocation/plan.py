@@ -94,7 +94,8 @@ class OrderPlan:
 
     order: str
     method: str
-    """How it was found: `exact` (best for this order on live stock), `columns` (heuristic) or `milp` (jointly)."""
+    """How it was found: `exact` (best for this order on live stock), `columns` (heuristic), `milp` (jointly by an integer
+    program) or `wave` (jointly, at prices and by exchange with other orders)."""
     assignments: tuple[Assignment, ...]
     shortfalls: tuple[LineShortfall, ...]
     cost_by_term: dict[str, int]
@@ -146,7 +147,7 @@ class Plan:
     """int32[entries]: units taken from each entry of the problem's block."""
     methods: tuple[str, ...]
     solver: str
-    """`greedy` or `exact`."""
+    """`greedy`, `exact` or `wave`."""
     status: str
     """`heuristic`, `optimal`, or `feasible` when a work budget ended the search before the proof."""
     lower_bound_minor: int | None = None
