@@ -247,7 +247,7 @@ def _take_turn(tx: Transaction, *, alone: bool) -> None:
     """
     if tx.postgres:
         pool = zlib.crc32(tx.pool.encode()) - 2**31  # a signed 32-bit number
-        tx.connection.exec_driver_sql(_LOCK_ALONE if alone else _LOCK_SHARED, (_LOCK_SPACE, pool))
+        tx.ask_sql(_LOCK_ALONE if alone else _LOCK_SHARED, (_LOCK_SPACE, pool))  # which answers nothing
 
 
 _combiners: weakref.WeakSet[Combiner] = weakref.WeakSet()

@@ -25,6 +25,7 @@ DONE: Final = "done"
 CANCELLED: Final = "cancelled"
 
 _KEY: Final = ("reference", "node", "sku")
+_ANNOUNCED: Final = frozenset({CancelReceipt, ExpectReceipt, Receive})
 _CHANGING: Final = ("state", "due_at_us", "expected", "received")
 
 
@@ -57,6 +58,8 @@ class Announced:
     def load(cls, tx: Transaction, work: WorkingSet, commands: Sequence[Any]) -> Self:  # noqa: ARG003
         """Read and lock the lines that `commands` name, in key order, in one statement."""
         announced = cls()
+        if _ANNOUNCED.isdisjoint(map(type, commands)):
+            return announced
         named: set[Line] = set()
         cancelled: set[tuple[str, str]] = set()
         for command in commands:

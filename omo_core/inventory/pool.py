@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from omo_core.inventory.load import load
+from omo_core.inventory.load import ask_named, load
 from omo_core.inventory.record import record
 from omo_core.inventory.registry import perform
 from omo_core.inventory.working import WorkingSet
@@ -77,9 +77,12 @@ def apply_many(tx: Transaction, commands: Iterable[StockCommand]) -> list[StockA
 
 def apply_asked(tx: Transaction, commands: Sequence[Asked]) -> list[StockAnswer]:
     """As `apply_many`."""
-    work = load(tx, [one.command for one in commands])
+    plain = [one.command for one in commands]
+    named, names = ask_named(tx, plain), {one.name for one in commands}
     # Under the locks of the rows: a rival with the same key had to let go of them, and has its answer in the book.
-    stored = operations.answered(tx, {one.name for one in commands})
+    answered = operations.ask(tx, names) if named.only_rows else None
+    work = load(tx, plain, named)
+    stored = operations.answered(tx, names) if answered is None else operations.stored(answered)
     digests = {name: one.request_sha256 for name, one in stored.items()}
     fresh: dict[ScopedKey, StockCommand] = {}
     for name, command, digest in commands:

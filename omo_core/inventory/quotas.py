@@ -16,6 +16,7 @@ from omo_core.model.promises import ConvertBackorders, DropQuota, ExtendHolds, S
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import SELLABLE, ConfirmHolds, HoldRequest, IssueHolds, PlaceHolds, ReplaceHolds, kept_back
 from omo_core.storage import tables
+from omo_core.storage.ahead import Answer
 from omo_core.storage.catalogue import known_skus
 from omo_core.storage.clock import from_us
 from omo_core.storage.transaction import Transaction
@@ -95,15 +96,29 @@ class Quotas:
     """The known ones among the items whose quotas are set."""
 
     @classmethod
+    def ask(cls, tx: Transaction, commands: Sequence[Any]) -> Answer | None:
+        """Ask for the quotas, locked, before any stock row is known, where commands name all their items: None elsewhere.
+
+        Whoever asks has asked for the stock rows before: those are locked first.
+        """
+        if set(map(type, commands)) != {PlaceHolds}:
+            return None
+        return _ask_locked(tx, {line.sku for command in commands for line in command.lines})
+
+    @classmethod
     def load(cls, tx: Transaction, work: WorkingSet, commands: Sequence[Any]) -> Self:
         """Lock all quotas of the items concerned in key order: one look-up, and a second where something is fenced."""
+        asked = work.answers.pop(cls, None)
+        if asked is not None:
+            quotas = cls._of(work, asked)
+            quotas.read_free(tx, work, commands, set())
+            return quotas
         skus: set[str] = set()
         set_here: set[str] = set()
         for command in commands:
             kind = type(command)
             if kind is PlaceHolds:
-                for line in command.lines:
-                    skus.add(line.sku)
+                skus.update(line.sku for line in command.lines)
             elif kind is ReplaceHolds:
                 skus.update(line.sku for line in command.place)
             elif kind in _OF_ONE_SKU:
@@ -121,8 +136,12 @@ class Quotas:
     @classmethod
     def of_skus(cls, tx: Transaction, work: WorkingSet, skus: Iterable[str]) -> Self:
         """Lock all quotas of the items, and let the batch's holds count towards theirs."""
+        return cls._of(work, _ask_locked(tx, skus))
+
+    @classmethod
+    def _of(cls, work: WorkingSet, asked: Answer) -> Self:
         quotas = cls()
-        for found in tx.select(tables.quota, _COLUMNS, ("sku",), [(sku,) for sku in skus], lock=True):
+        for found in asked():
             row = QuotaRow(*found)
             row.stored = row.changing
             quotas.of_sku.setdefault(row.sku, {})[row.channel] = row
@@ -319,6 +338,10 @@ def _named(commands: Sequence[Any]) -> Iterator[Cell]:
 def _free(row: Row | None, change: int = 0) -> int:
     """Units that can be promised from a row, `change` being released (below 0: taken) first."""
     return 0 if row is None or row.halted else max(0, row.free + change)
+
+
+def _ask_locked(tx: Transaction, skus: Iterable[str]) -> Answer:
+    return tx.ask(tables.quota, _COLUMNS, ("sku",), [(sku,) for sku in skus], lock=True)
 
 
 def quotas_of(tx: Transaction, skus: Iterable[str]) -> list[Quota]:

@@ -21,6 +21,7 @@ READING_KINDS: Final = frozenset({"count_stock", "absolute_feed"})
 
 _ROW: Final = ("sku", "node", "condition")
 _LINE: Final = (*_ROW, "row_version", "posted_at_us", "operation_id", "quantity", "shortage")
+_READING: Final = frozenset({CountStock, AbsoluteFeed})
 _KEPT: Final = ("sequence", "as_of_us", "quantity", "operation_id")
 
 # A row's postings follow its versions, and their times do nearly: a transaction that waited for the row's lock carries
@@ -75,6 +76,8 @@ class Readings:
     def load(cls, tx: Transaction, work: WorkingSet, commands: Sequence[Any]) -> Self:
         """Look up what the counts and feeds among `commands` need; no statement where there are none."""
         readings = cls()
+        if _READING.isdisjoint(map(type, commands)):
+            return readings
         asked: dict[Cell, set[int]] = {}
         counted: set[Cell] = set()
         for command in commands:

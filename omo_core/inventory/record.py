@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -25,9 +25,9 @@ def record(tx: Transaction, work: WorkingSet, answered: Sequence[Operation] = ()
     Raises `InvariantViolation` where a guard does not hold: someone changed a locked row around the library.
     """
     changed = sorted((row for row in work.rows.values() if row.version != row.stored_version), key=attrgetter("cell"))
-    _update_rows(tx, [row for row in changed if row.stored_version])
-    _update_holds(tx, [hold for hold in work.holds.values() if hold.changed])
     with tx.sent_ahead():
+        _update_rows(tx, [row for row in changed if row.stored_version])
+        _update_holds(tx, [hold for hold in work.holds.values() if hold.changed])
         tx.insert_tuples(tables.stock, ROW_COLUMNS, [_fresh_row(row) for row in changed if not row.stored_version])
         fresh = [_fresh_hold(hold) for hold in work.holds.values() if hold.stored is None]
         tx.insert_tuples(tables.hold, _HOLD_COLUMNS, fresh)
@@ -44,8 +44,9 @@ def _update_rows(tx: Transaction, rows: Sequence[Row]) -> None:
         for row in rows
     ]
     changes = {name: name for name in (*_COUNTERS, "safety_permille")} | {"version": "next_version"}
-    matched = tx.update(tables.stock, known, keys=(*ROW_KEY, "version"), changes=changes)
-    _require(matched, len(known), "stock rows")
+    tx.update_exactly(
+        tables.stock, known, keys=(*ROW_KEY, "version"), changes=changes, otherwise=_changed_around("stock rows", known)
+    )
 
 
 def _counters(row: Row) -> tuple[int, int, int, int]:
@@ -88,8 +89,13 @@ def _update_holds(tx: Transaction, holds: Iterable[HeldUnits]) -> None:
         "extended": "extended",
         "expires_at_us": "expires_at_us",
     }
-    matched = tx.update(tables.hold, changed, keys=("hold", "state", "pending"), changes=changes)
-    _require(matched, len(changed), "holds")
+    tx.update_exactly(
+        tables.hold,
+        changed,
+        keys=("hold", "state", "pending"),
+        changes=changes,
+        otherwise=_changed_around("holds", changed),
+    )
 
 
 def _fresh_hold(hold: HeldUnits) -> tuple[Any, ...]:
@@ -117,9 +123,8 @@ def _fresh_hold(hold: HeldUnits) -> tuple[Any, ...]:
     )
 
 
-def _require(matched: int, wanted: int, what: str) -> None:
-    if matched != wanted:
-        raise InvariantViolation(
-            f"{wanted - matched} of {wanted} {what} changed while they were locked; nothing was applied. "
-            "Something writes to the stock tables around the library: stop it and run `omo audit`."
-        )
+def _changed_around(what: str, rows: Sequence[object]) -> Callable[[int], InvariantViolation]:
+    return lambda missing: InvariantViolation(
+        f"{missing} of {len(rows)} {what} changed while they were locked; nothing was applied. "
+        "Something writes to the stock tables around the library: stop it and run `omo audit`."
+    )

@@ -17,6 +17,7 @@ from omo_core.storage.transaction import Transaction
 
 _HEAD: Final = ("transfer", "from_node", "to_node", "reference", "due_at_us", "shipped_at_us")
 _LINE_KEY: Final = ("transfer", "sku")
+_OF_TRANSFERS: Final = frozenset({ShipTransfer, ReceiveTransfer, CloseTransfer})
 _PARTS: Final = ("shipped", "received", "lost", "extra")
 
 
@@ -68,8 +69,7 @@ class Transfers:
     def load(cls, tx: Transaction, work: WorkingSet, commands: Sequence[Any]) -> Self:  # noqa: ARG003
         """Read and lock the transfers that `commands` name; their lines change under that lock alone."""
         transfers = cls()
-        kinds = ShipTransfer | ReceiveTransfer | CloseTransfer
-        named = {(command.transfer,) for command in commands if isinstance(command, kinds)}
+        named = {(command.transfer,) for command in commands if type(command) in _OF_TRANSFERS}
         if not named:
             return transfers
         for transfer, node in tx.select(tables.transfer, ("transfer", "to_node"), ("transfer",), named, lock=True):

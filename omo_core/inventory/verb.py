@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from omo_core.inventory.working import Cell, WorkingSet
 from omo_core.model.promised import Backorder, SlotClaim
@@ -13,8 +13,7 @@ from omo_core.model.stock import SELLABLE, Correction, Demand, Displaced, Hold, 
 from omo_core.storage.transaction import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a command came to: refusals, or what it changed."""
 
     refusals: tuple[Refusal, ...] = ()
@@ -27,7 +26,8 @@ class Outcome:
     row_refusals: tuple[Refusal, ...] = ()
 
 
-def _none(_command: Any) -> Iterable[Any]:
+def names_none(_command: Any) -> Iterable[Any]:
+    """For commands that name no rows, or no holds."""
     return ()
 
 
@@ -42,9 +42,9 @@ class Verb:
     perform: Callable[[WorkingSet, str, Any], Outcome]
     """(working set, operation id, command) → outcome. It decides everything first, then changes the working set; a
     refused command changes nothing."""
-    cells: Callable[[Any], Iterable[Cell]] = _none
+    cells: Callable[[Any], Iterable[Cell]] = names_none
     """Stock rows that the command names, whether they are stored or not."""
-    holds: Callable[[Any], Iterable[str]] = _none
+    holds: Callable[[Any], Iterable[str]] = names_none
     """Ids of the holds that the command names; the rows that carry them are locked with the others."""
     takes: Callable[[Any, WorkingSet], Mapping[Cell, int]] = _takes_nothing
     """The most units that the command may take from the free part of each row, known once rows are locked."""

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol, TypeVar
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import SELLABLE, Hold, HoldRequest, HoldState, kept_back
 from omo_core.model.values import of_valid
+from omo_core.storage.ahead import Answer
 from omo_core.storage.clock import from_us
 
 A = TypeVar("A")
@@ -188,6 +189,8 @@ class WorkingSet:
     count_tasks: list[dict[str, Any]] = field(default_factory=list)
     annexes: dict[type, Any] = field(default_factory=dict)
     """What verbs decide on beside stock, by the class that loaded it."""
+    answers: dict[type, Answer] = field(default_factory=dict)
+    """What such a class asked for already, together with the stock rows."""
 
     def unknown(self, cells: Iterable[Cell]) -> tuple[Refusal, ...]:
         """A refusal for each item and node that the pool does not know; a cell with a stock row is known."""

@@ -19,6 +19,9 @@ engines:
     tx.select(table, columns, keys, values, *, lock=False)  rows whose key columns are in `values` (list of tuples),
                                in key order, each a tuple with named attributes; `lock` takes FOR UPDATE in that order
                                on PostgreSQL (SQLite holds the file's write lock anyway)
+    tx.ask(…)                  `select` whose answer is not waited for: a call that returns plain tuples. What is asked one
+                               after the other shares a round trip to PostgreSQL until the first answer is needed
+    with tx.sent_ahead(): …    inserts and `tx.update_exactly(…)` of the block share one as well
     tx.publish(type, subject, data), tx.publish_many(facts)   outbox rows, written right before the commit; version
                                counted per subject
 

@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.pool import StaticPool
 
 from omo_core.model.errors import DatabaseError
+from omo_core.storage.ahead import Ahead, Answer
 from omo_core.storage.clock import Clock, DatabaseClock, to_us
 from omo_core.storage.faults import Fault, fault_of, typed_error
 from omo_core.storage.ids import IdSource, Uuid7Ids
@@ -139,7 +140,7 @@ class Database:
     @contextmanager
     def connection(self, *, read_only: bool = False) -> Iterator[Connection]:
         """A transaction that belongs to no pool: for migrations and for reports over all pools."""
-        with self._connected(read_only) as (connection, _):
+        with self._connected(read_only) as (connection, _, _):
             yield connection
 
     def require_no_transaction_here(self) -> None:
@@ -157,14 +158,18 @@ class Database:
 
     @contextmanager
     def _whole(self, pool: str, read_only: bool) -> Iterator[Transaction]:
-        with self._connected(read_only) as (connection, database_now_us):
-            now_us = database_now_us if isinstance(self.clock, DatabaseClock) else to_us(self.clock.now())
-            tx = Transaction(connection, pool, now_us, self.ids)
+        with self._connected(read_only, may_send_ahead=True) as (connection, ahead, database_now):
+            now = database_now if isinstance(self.clock, DatabaseClock) else to_us(self.clock.now())
+            tx = Transaction(connection, pool, now, self.ids, ahead)
             yield tx
             tx.finish()
+            if ahead is not None:
+                ahead.settle()
 
     @contextmanager
-    def _connected(self, read_only: bool) -> Iterator[tuple[Connection, int]]:
+    def _connected(
+        self, read_only: bool, *, may_send_ahead: bool = False
+    ) -> Iterator[tuple[Connection, Ahead | None, int | Answer]]:
         self._notice_fork()
         self.require_no_transaction_here()
         with self.profile.gate(read_only):
@@ -172,17 +177,21 @@ class Database:
             try:
                 options = self.profile.options(read_only)
                 with self.engine.connect().execution_options(**options) as connection, connection.begin():
-                    now_us = self.profile.begin(connection, read_only)
+                    ahead = Ahead.of(connection) if may_send_ahead else None
                     try:
-                        yield connection, now_us
+                        yield connection, ahead, self.profile.begin(connection, read_only, ahead)
+                    except BaseException:
+                        if ahead is not None:
+                            ahead.abandon()
+                        raise
                     finally:
                         self.profile.end(connection, read_only)
             finally:
                 self._open_here.is_open = False
 
     def _read_now_us(self) -> int:
-        with self._connected(read_only=True) as (_, now_us):
-            return now_us
+        with self._connected(read_only=True) as (_, _, now):
+            return now if isinstance(now, int) else int(now()[0][0])
 
     def _notice_fork(self) -> None:
         if self._process != os.getpid():

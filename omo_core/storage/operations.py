@@ -22,6 +22,7 @@ from sqlalchemy import delete
 from omo_core.model.errors import DatabaseError, DuplicateKeyMismatch
 from omo_core.model.values import Value
 from omo_core.storage import tables
+from omo_core.storage.ahead import Answer
 from omo_core.storage.transaction import Transaction
 
 ScopedKey = tuple[str, str]
@@ -66,12 +67,22 @@ def find(tx: Transaction, keys: Iterable[ScopedKey]) -> dict[ScopedKey, Stored]:
 
 def answered(tx: Transaction, keys: Iterable[ScopedKey]) -> dict[ScopedKey, Stored]:
     """The stored operations among `keys`, without a claim on the others: for `add`."""
-    stored = {}
-    for scope, key, *rest in tx.select(tables.operation, _COLUMNS, ("scope", "key"), keys):
+    return stored(ask(tx, keys))
+
+
+def ask(tx: Transaction, keys: Iterable[ScopedKey]) -> Answer:
+    """As `answered`, not waiting for the answer: `stored` makes of it what is wanted."""
+    return tx.ask(tables.operation, _COLUMNS, ("scope", "key"), keys)
+
+
+def stored(asked: Answer) -> dict[ScopedKey, Stored]:
+    """The operations of which `ask` asked."""
+    found = {}
+    for scope, key, *rest in asked():
         operation = Stored(*rest)
         if operation.answer:  # else it is a claim of this very transaction: those of others are never committed
-            stored[scope, key] = operation
-    return stored
+            found[scope, key] = operation
+    return found
 
 
 def add(tx: Transaction, operations: Sequence[Operation]) -> None:

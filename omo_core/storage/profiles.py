@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import StaticPool
 
 from omo_core.model.errors import DatabaseError, InvalidInput
+from omo_core.storage.ahead import Ahead, Answer
 from omo_core.storage.clock import machine_now_us
 
 READ_ONLY: Final = "omo_read_only"
@@ -39,8 +40,11 @@ class Profile(Protocol):
         """Execution options of the transaction's connection."""
         ...
 
-    def begin(self, connection: Connection, read_only: bool) -> int:
-        """Set the transaction up right after BEGIN; returns the database's time in microseconds since 1970 UTC."""
+    def begin(self, connection: Connection, read_only: bool, ahead: Ahead | None) -> int | Answer:
+        """Set the transaction up right after BEGIN; returns the database's time in microseconds since 1970 UTC.
+
+        With `ahead` that may be a question that goes out with the first statement.
+        """
         ...
 
     def end(self, connection: Connection, read_only: bool) -> None:
@@ -65,6 +69,8 @@ class PostgresProfile:
     lock_timeout_ms: int = 5_000
     statement_timeout_ms: int = 60_000
     idle_in_transaction_timeout_ms: int = 60_000
+    level_of_connections: str | None = None
+    """The isolation level that the engine's connections have from their beginning, where that is known."""
 
     def gate(self, read_only: bool) -> AbstractContextManager[object]:  # noqa: ARG002
         """PostgreSQL takes many writers."""
@@ -72,22 +78,23 @@ class PostgresProfile:
 
     def options(self, read_only: bool) -> dict[str, Any]:
         """A write must see what it waited for: READ COMMITTED. A report must not see a half: REPEATABLE READ."""
-        return {"isolation_level": "REPEATABLE READ" if read_only else "READ COMMITTED"}
+        level = "REPEATABLE READ" if read_only else "READ COMMITTED"
+        # To set it on a connection, and to set it back, is work in every transaction.
+        return {} if level == self.level_of_connections else {"isolation_level": level}
 
-    def begin(self, connection: Connection, read_only: bool) -> int:
-        """One round trip: limits, the schema in front of the host's search path, and the time."""
-        row = connection.exec_driver_sql(
-            _POSTGRES_BEGIN,
-            (
-                str(self.lock_timeout_ms),
-                str(self.statement_timeout_ms),
-                str(self.idle_in_transaction_timeout_ms),
-                "on" if read_only else "off",
-                self.schema,
-                self.schema,
-            ),
-        ).one()
-        return int(row[0])
+    def begin(self, connection: Connection, read_only: bool, ahead: Ahead | None) -> int | Answer:
+        """One round trip, or none of its own: limits, the schema in front of the host's search path, and the time."""
+        settings = (
+            str(self.lock_timeout_ms),
+            str(self.statement_timeout_ms),
+            str(self.idle_in_transaction_timeout_ms),
+            "on" if read_only else "off",
+            self.schema,
+            self.schema,
+        )
+        if ahead is not None:
+            return ahead.open_with(_POSTGRES_BEGIN, settings)
+        return int(connection.exec_driver_sql(_POSTGRES_BEGIN, settings).one()[0])
 
     def end(self, connection: Connection, read_only: bool) -> None:
         """Every setting is local to the transaction."""
@@ -95,6 +102,8 @@ class PostgresProfile:
     def after_fork(self) -> None:
         """Nothing is kept outside of the engine."""
 
+
+_LEVEL: Final = "READ COMMITTED"
 
 _POSTGRES_BEGIN: Final = """
 SELECT (extract(epoch FROM now()) * 1000000)::bigint,
@@ -123,7 +132,7 @@ class SqliteProfile:
         """Tells the BEGIN of the engine which kind it is."""
         return {READ_ONLY: read_only}
 
-    def begin(self, connection: Connection, read_only: bool) -> int:
+    def begin(self, connection: Connection, read_only: bool, ahead: Ahead | None) -> int:  # noqa: ARG002
         """Make BEGIN the right one also on a host's engine, which began in its own way or, like the driver, not yet."""
         if connection.get_execution_options().get(_HOST_ENGINE):
             if _in_transaction(connection):
@@ -156,7 +165,7 @@ def open_engine(url: str | URL, *, schema: str | None = None) -> tuple[Engine, P
             raise InvalidInput("SQLite has no schemas; leave schema out, or use PostgreSQL")
         return _open_sqlite(parsed)
     if parsed.get_backend_name() in ("postgresql", "postgres"):
-        return _open_postgres(parsed), PostgresProfile(schema)
+        return _open_postgres(parsed), PostgresProfile(schema, level_of_connections=_LEVEL)
     raise InvalidInput(
         f"Databases of the kind {parsed.drivername!r} are not supported; "
         "use sqlite:///shop.db or postgresql+psycopg://user@host/database"
@@ -182,7 +191,14 @@ def _open_postgres(url: URL) -> Engine:
     if url.drivername != "postgresql+psycopg":
         raise InvalidInput(f"The driver {url.drivername!r} is not supported; write postgresql+psycopg://…")
     try:
-        return _engine(url, connect_args=_patience(url), pool_size=8, max_overflow=56, pool_timeout=30)
+        return _engine(
+            url,
+            connect_args=_patience(url),
+            isolation_level=_LEVEL,
+            pool_size=8,
+            max_overflow=56,
+            pool_timeout=30,
+        )
     except (ModuleNotFoundError, ImportError, NoSuchModuleError) as error:
         raise DatabaseError("PostgreSQL needs its driver; pip install omo-core[postgres]") from error
 

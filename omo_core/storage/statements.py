@@ -109,8 +109,10 @@ def array_type(table: Table, column: str) -> str:
 
 
 @cache
-def _holds(table: Table, column: str) -> tuple[type, bool]:
-    return _KINDS[array_type(table, column)], bool(table.c[column].nullable)
+def _holds(table: Table, column: str) -> tuple[type, bool, set[type]]:
+    """What a column's values are, whether it may have none, and the types found where all are as they should be."""
+    kind = _KINDS[array_type(table, column)]
+    return kind, bool(table.c[column].nullable), {kind}
 
 
 def checked(table: Table, column: str, values: Values) -> Values:
@@ -119,9 +121,9 @@ def checked(table: Table, column: str, values: Values) -> Values:
     SQLite takes '12', 1.0 and True for an INTEGER and NUL inside a TEXT; PostgreSQL rounds floats. Subclasses such as
     StrEnum members are made plain. Raises `InvalidInput`.
     """
-    kind, nullable = _holds(table, column)
+    kind, nullable, only = _holds(table, column)
     found = set(map(type, values))
-    for other in found - {kind}:
+    for other in found - only if found != only else ():
         if other is type(None) and nullable:
             continue
         if other is bool or not issubclass(other, kind):
@@ -140,10 +142,10 @@ def array_text(values: Values) -> Any:
 
     https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
     """
-    first = next((value for value in values if value is not None), None)
+    has_null = None in values
+    first = next((value for value in values if value is not None), None) if has_null or not values else values[0]
     if isinstance(first, bytes):
         return list(values)
-    has_null = None in values
     if isinstance(first, int):
         parts = ("NULL" if value is None else str(value) for value in values) if has_null else map(str, values)
         return f"{{{','.join(parts)}}}"

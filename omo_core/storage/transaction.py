@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import datetime
+from functools import cache, partial
 from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, Final
 
 from pydantic_core import PydanticSerializationError, to_json
 from sqlalchemy import Connection, Row, Table
-from sqlalchemy.exc import DBAPIError
 
 from omo_core.model.errors import InvalidInput
+from omo_core.storage.ahead import Ahead, Answer
 from omo_core.storage.clock import from_us
 from omo_core.storage.ids import IdSource
 from omo_core.storage.statements import Values, array_text, checked, insert_new_sql, insert_sql, select_sql, update_sql
@@ -30,26 +31,48 @@ Names = Sequence[str] | Mapping[str, str]
 
 
 class Transaction:
-    """An open database transaction of one pool; ends with the `run` or `transaction` block that made it."""
+    """An open database transaction of one pool; ends with the `run` or `transaction` block that made it.
 
-    def __init__(self, connection: Connection, pool: str, now_us: int, ids: IdSource) -> None:
-        self.connection = connection
+    `now_us` may be a question to the database, and `ahead` carries what goes out before such are answered.
+    """
+
+    def __init__(
+        self, connection: Connection, pool: str, now_us: int | Answer, ids: IdSource, ahead: Ahead | None = None
+    ) -> None:
+        self._connection = connection
+        self._ahead = ahead
+        self._sending_ahead = False
         self.pool = pool
-        self.now_us = now_us
-        self.now: datetime = from_us(now_us)
+        self._now_us = now_us
         self.postgres = connection.dialect.name == "postgresql"
-        self._ids = ids
+        self.new_id: Callable[[], str] = ids.new_id
+        """A new UUIDv7 text."""
         self._waiting: dict[str, tuple[Callable[[Transaction, list[Any]], None], list[Any]]] = {}
+
+    @property
+    def connection(self) -> Connection:
+        """For statements of your own; what was sent ahead is waited for."""
+        if self._ahead is not None:
+            self._ahead.settle()
+        return self._connection
+
+    @property
+    def now_us(self) -> int:
+        """When the transaction began, in microseconds since 1970 UTC."""
+        if not isinstance(self._now_us, int):
+            self._now_us = int(self._now_us()[0][0])
+        return self._now_us
+
+    @property
+    def now(self) -> datetime:
+        """The same as an aware instant."""
+        return from_us(self.now_us)
 
     def at(self, now_us: int) -> Transaction:
         """This same transaction, telling another time: for runs on a simulated clock whose instants commit together."""
         told = copy(self)
-        told.now_us, told.now = now_us, from_us(now_us)
+        told._now_us = now_us  # noqa: SLF001
         return told
-
-    def new_id(self) -> str:
-        """A new UUIDv7 text."""
-        return self._ids.new_id()
 
     def insert(self, table: Table, rows: Rows) -> None:
         """Insert `rows` (dicts with the same keys, without pool_id); 10,000 at a time is fine.
@@ -69,7 +92,8 @@ class Transaction:
     def _insert(self, table: Table, names: tuple[str, ...], columns: Sequence[Values]) -> None:
         arrays = [checked(table, name, column) for name, column in zip(names, columns, strict=True)]
         if self.postgres:
-            self._execute(insert_sql(table, names, True), (self.pool, *map(array_text, arrays)))
+            execute = self._send if self._sending_ahead else self._execute
+            execute(insert_sql(table, names, True), (self.pool, *map(array_text, arrays)))
             return
         rows = list(zip(repeat(self.pool, len(arrays[0])), *arrays, strict=True))
         done = 0
@@ -83,27 +107,21 @@ class Transaction:
 
     @contextmanager
     def sent_ahead(self) -> Iterator[None]:
-        """Send the inserts of the block without waiting for each one's answer: the next is made while the server writes.
+        """Send the inserts and `update_exactly` of the block without waiting for each one's answer: the next is made while
+        the server writes.
 
-        For inserts only: what a statement found or changed is not known before the end, where the first error is raised.
-        It matters on PostgreSQL, where each answer is a round trip. A driver without pipelines, or with a client library
-        older than PostgreSQL 14's, inserts one by one.
+        What they met with is known at the end of the block, where the first error is raised. It matters on PostgreSQL,
+        where each answer is a round trip; where `Ahead.of` gives none, each is waited for.
         """
-        dialect = self.connection.dialect
-        pipeline = getattr(dialect.loaded_dbapi, "Pipeline", None) if self.postgres else None
-        if pipeline is None or not pipeline.is_supported():
+        if self._ahead is None:
             yield
             return
-        driver: Any = self.connection.connection.driver_connection
-        error_type = dialect.loaded_dbapi.Error
+        self._sending_ahead = True
         try:
-            with driver.pipeline():
-                yield
-        except error_type as error:
-            lost = bool(driver.closed)
-            if lost:
-                self.connection.invalidate()
-            raise DBAPIError.instance(None, None, error, error_type, True, lost, dialect) from error
+            yield
+        finally:
+            self._sending_ahead = False
+        self._ahead.settle()
 
     def insert_new(self, table: Table, rows: Rows) -> list[tuple[Any, ...]]:
         """Insert those `rows` whose primary key is not taken; returns the keys inserted (without pool_id), sorted.
@@ -138,15 +156,69 @@ class Transaction:
         """
         if not rows:
             return 0
-        found, new = _named(keys), _named(changes)
-        columns = _columns(table, rows, (*found.values(), *new.values()), exact=False)
-        arrays = [checked(table, name, column) for name, column in zip((*found, *new), columns, strict=True)]
-        sql = update_sql(table, tuple(found), tuple(new), self.postgres)
+        found, new, arrays = _changes(table, rows, keys, changes)
+        sql = update_sql(table, found, new, self.postgres)
         if self.postgres:
             return int(self._execute(sql, (*map(array_text, arrays), self.pool)).rowcount)
         pools = repeat(self.pool, len(rows))
         parameters = list(zip(*arrays[len(found) :], pools, *arrays[: len(found)], strict=True))
         return int(self._execute(sql, parameters).rowcount)
+
+    def update_exactly(
+        self, table: Table, rows: Rows, *, keys: Names, changes: Names, otherwise: Callable[[int], Exception]
+    ) -> None:
+        """As `update`, of rows that all must match: raises what `otherwise` makes of the number that did not.
+
+        In a `sent_ahead` block that is raised at its end, before any error that a later statement of the block met with.
+        """
+
+        def check(matched: int) -> None:
+            if matched != len(rows):
+                raise otherwise(len(rows) - matched)
+
+        if self._ahead is None or not self._sending_ahead:
+            check(self.update(table, rows, keys=keys, changes=changes))
+        elif rows:
+            found, new, arrays = _changes(table, rows, keys, changes)
+            self._send(update_sql(table, found, new, True), (*map(array_text, arrays), self.pool), check)
+
+    def ask(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        keys: Sequence[str],
+        values: Iterable[Sequence[Any]],
+        *,
+        lock: bool = False,
+    ) -> Answer:
+        """As `select`, without waiting for the answer where it can be sent ahead; the rows are plain tuples.
+
+        Statements are carried out in the order in which they were asked, so what is asked behind a lock is read under it.
+        """
+        if self._ahead is None:
+            rows = self.select(table, columns, keys, values, lock=lock)
+            return lambda: rows
+        wanted = _sorted(values)
+        if not wanted:
+            return tuple
+        keys = tuple(keys)
+        return self._asked(select_sql(table, tuple(columns), keys, True, lock), self._keys(table, keys, wanted))
+
+    def ask_sql(self, sql: str, parameters: tuple[Any, ...]) -> Answer:
+        """As `fetch`, without waiting for the answer where it can be sent ahead."""
+        if self._ahead is None:
+            rows = self.fetch(sql, parameters)
+            return lambda: rows
+        return self._asked(sql, parameters)
+
+    def _asked(self, sql: str, parameters: tuple[Any, ...]) -> Answer:
+        assert self._ahead is not None
+        return cache(partial(self._ahead.rows, self._send(sql, parameters)))
+
+    def _keys(self, table: Table, keys: tuple[str, ...], wanted: Tuples) -> tuple[Any, ...]:
+        """What PostgreSQL's `select_sql` binds."""
+        arrays = (checked(table, name, array) for name, array in zip(keys, zip(*wanted, strict=True), strict=True))
+        return (*map(array_text, arrays), self.pool)
 
     def select(
         self,
@@ -162,14 +234,14 @@ class Transaction:
         `keys` may be part of a row's key: then several rows match a value, ordered by the rest of their key. Rows are
         tuples with named attributes. `lock` holds the rows, taken in key order, until the transaction ends.
         """
-        wanted = sorted(set(map(tuple, values)))
+        wanted = _sorted(values)
         if not wanted:
             return []
         keys = tuple(keys)
-        arrays = [checked(table, name, array) for name, array in zip(keys, zip(*wanted, strict=True), strict=True)]
         if self.postgres:
             sql = select_sql(table, tuple(columns), keys, True, lock)
-            return list(self._execute(sql, (*map(array_text, arrays), self.pool)).all())
+            return list(self._execute(sql, self._keys(table, keys, wanted)).all())
+        arrays = [checked(table, name, array) for name, array in zip(keys, zip(*wanted, strict=True), strict=True)]
         alike = [place for place, array in enumerate(arrays) if len(set(array)) == 1][: len(keys) - 1]
         listed = [array for place, array in enumerate(arrays) if place not in alike]
         document = listed[0] if len(listed) == 1 else list(zip(*listed, strict=True))
@@ -179,6 +251,8 @@ class Transaction:
 
     def fetch(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         """All rows of a statement of ours, in the engine's own marks, as the driver's plain tuples."""
+        if self._ahead is not None and self._ahead.is_open:
+            return list(self._asked(sql, parameters)())
         result = self._execute(sql, parameters)
         rows: list[tuple[Any, ...]] = result.cursor.fetchall()
         result.close()
@@ -206,10 +280,27 @@ class Transaction:
                 write(self, waiting)
 
     def _execute(self, sql: str, parameters: Any) -> Any:
-        try:
+        with _storable():
             return self.connection.exec_driver_sql(sql, parameters)
-        except (UnicodeEncodeError, OverflowError) as error:
-            raise InvalidInput(f"A value cannot be stored: {error}; correct it and send it again") from error
+
+    def _send(self, sql: str, parameters: tuple[Any, ...], check: Callable[[int], None] | None = None) -> Any:
+        assert self._ahead is not None
+        with _storable():
+            return self._ahead.send(sql, parameters, check)
+
+
+@contextmanager
+def _storable() -> Iterator[None]:
+    """Say what is wrong with a value that the driver cannot send."""
+    try:
+        yield
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise InvalidInput(f"A value cannot be stored: {error}; correct it and send it again") from error
+
+
+def _sorted(values: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """Keys to look for, each once, in the order in which rows are locked."""
+    return sorted(set(map(tuple, values)))
 
 
 def _json(values: Values) -> str:
@@ -222,6 +313,16 @@ def _json(values: Values) -> str:
 
 def _named(names: Names) -> Mapping[str, str]:
     return names if isinstance(names, Mapping) else {name: name for name in names}
+
+
+def _changes(
+    table: Table, rows: Rows, keys: Names, changes: Names
+) -> tuple[tuple[str, ...], tuple[str, ...], list[Values]]:
+    """The key columns and the changed columns of an update, and the values of both, one array a column."""
+    found, new = _named(keys), _named(changes)
+    columns = _columns(table, rows, (*found.values(), *new.values()), exact=False)
+    arrays = [checked(table, name, column) for name, column in zip((*found, *new), columns, strict=True)]
+    return tuple(found), tuple(new), arrays
 
 
 def _columns(table: Table, rows: Rows, names: Sequence[str], *, exact: bool = True) -> list[Values]:

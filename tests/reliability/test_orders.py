@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from omo_core.storage.transaction import AnyRow, Transaction
+from omo_core.storage.ahead import Answer
+from omo_core.storage.transaction import Transaction
 from omo_core.testing.orders import shuffled_orders
 
 pytestmark = pytest.mark.slow
@@ -22,7 +23,7 @@ def test_shuffled_orders_for_ten_seconds(postgres_url: str) -> None:
 
 
 def test_rows_locked_in_the_order_of_the_lines_deadlock(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    sound = Transaction.select
+    sound = Transaction.ask
 
     def in_any_order(
         tx: Transaction,
@@ -32,14 +33,15 @@ def test_rows_locked_in_the_order_of_the_lines_deadlock(postgres_url: str, monke
         values: Iterable[Sequence[Any]],
         *,
         lock: bool = False,
-    ) -> list[AnyRow]:
+    ) -> Answer:
         wanted = list(values)
         if not lock:
             return sound(tx, table, columns, keys, wanted)
         random.shuffle(wanted)
-        return [row for value in wanted for row in sound(tx, table, columns, keys, [value], lock=True)]
+        rows = [row for value in wanted for row in sound(tx, table, columns, keys, [value], lock=True)()]
+        return lambda: rows
 
-    monkeypatch.setattr(Transaction, "select", in_any_order)
+    monkeypatch.setattr(Transaction, "ask", in_any_order)
     outcome = shuffled_orders(
         postgres_url, seed=1, seconds=30, clients=4, enough=lambda seen: seen.counts["deadlocks"] >= 1
     )

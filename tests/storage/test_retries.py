@@ -124,6 +124,7 @@ def test_an_idle_transaction_is_ended_by_the_server_and_runs_again(postgres: Dat
 
     def work(tx: Transaction) -> None:
         calls.append(1)
+        tx.select(tables.item, ("sku",), ("sku",), [("A",)])
         if len(calls) == 1:
             threading.Event().wait(0.5)
         tx.insert(tables.item, [item("A")])
@@ -131,6 +132,23 @@ def test_an_idle_transaction_is_ended_by_the_server_and_runs_again(postgres: Dat
     postgres.run(POOL, work)
     assert len(calls) == 2
     assert postgres.run(POOL, items) == [("A", 1)]
+
+
+def test_a_transaction_idle_behind_an_answer_that_was_sent_ahead_is_ended_as_well(postgres: Database) -> None:
+    postgres.profile = PostgresProfile(idle_in_transaction_timeout_ms=50)
+    calls: list[int] = []
+
+    def work(tx: Transaction) -> None:
+        calls.append(1)
+        asked = tx.ask(tables.item, ("sku",), ("sku",), [("A",)], lock=True)
+        tx.ask(tables.stock, ("sku",), ("sku",), [("A",)])
+        assert list(asked()) == []
+        if len(calls) == 1:
+            threading.Event().wait(0.5)
+        tx.insert(tables.item, [item("A")])
+
+    postgres.run(POOL, work)
+    assert len(calls) == 2, "a client that hangs must not keep its locks"
 
 
 def cut(url: str, backend: int) -> None:

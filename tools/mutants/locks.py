@@ -84,8 +84,8 @@ MUTANTS: Final = (
             _UNLOCKED,
             Edit(
                 _POOL,
-                "    work = load(tx,",
-                '    tx.connection.exec_driver_sql("SELECT pg_advisory_lock(7)")\n    work = load(tx,',
+                "    named, names = ask_named(tx,",
+                '    tx.connection.exec_driver_sql("SELECT pg_advisory_lock(7)")\n    named, names = ask_named(tx,',
             ),
             Edit(
                 _POOL,
