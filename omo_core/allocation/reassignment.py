@@ -20,7 +20,7 @@ from omo_core.allocation.prices import PRICE_PER_MINOR, priced
 from omo_core.allocation.problem import AllocationProblem
 from omo_core.model.errors import InvalidInput
 
-STEPS_PER_ORDER: Final = 20
+STEPS_PER_ORDER: Final = 10
 MOST_VICTIMS: Final = 8
 """Orders that one step may take goods from."""
 WARMTH: Final = 0.06
@@ -120,7 +120,7 @@ def reassign(
     A step frees an order and those whose goods it lacks at some node that could serve all of it, and serves them again,
     each exactly, at the prices of the problem's dual; steps that leave a unit unserved are undone, and so is all of it
     where it would cost more in the end. All parcels together may travel `growth_permille` farther than they did (None:
-    any distance). `steps` None: 20 an order. Equal arguments give equal plans on any number of `threads`.
+    any distance). `steps` None: 10 an order. Equal arguments give equal plans on any number of `threads`.
     """
     search = _Search(standing, growth_permille, seed, threads)
     rows = np.flatnonzero(standing.movable)
