@@ -25,6 +25,12 @@ def parcel_price(block: Any, candidate: int, weight_g: int) -> int:
     return total + min(int(block.band_minor[band]) for band in bands if block.band_up_to_g[band] >= weight_g)
 
 
+def parcel_floor(block: Any, candidate: int, weight_g: int) -> int:
+    """The straight line under the tariff."""
+    tariff = block.tariff[candidate]
+    return 0 if tariff < 0 else int(block.floor_base_minor[tariff] + block.floor_gram_minor[tariff] * weight_g)
+
+
 def work_of(block: Any, node: int, lines: int, units: int) -> int:
     """A piece for the order, one for each line, one for each unit."""
     return int(sum(pieces * many for pieces, many in zip(block.work[node], (1, lines, units), strict=True)))
@@ -61,6 +67,7 @@ def cheapest_sets_under_rules(
     cost: Any,
     node_of: Any,
     unreachable: int,
+    at_least: bool,
 ) -> None:
     """Every combination of every candidate's lines, priced one by one."""
     del sums, masks
@@ -80,7 +87,7 @@ def cheapest_sets_under_rules(
                 work = work_of(block, node, lines[mask], units[mask])
                 fits = not len(capacity) or (capacity[node] > 0 and work <= capacity[node])
                 total = sum(held[line] for line in chosen) + int(block.fixed_minor[candidate])
-                total += parcel_price(block, candidate, weight_g[mask])
+                total += (parcel_floor if at_least else parcel_price)(block, candidate, weight_g[mask])
                 total += work * int(node_price[node]) if len(node_price) else 0
                 if lines[mask] >= 0 and fits and total < cost[mask]:
                     cost[mask], node_of[mask] = total, candidate
@@ -99,7 +106,8 @@ def decide_under_rules_at(
     prices = cell_price, node_price
     lines_of, units, weight_g, cost_of, node_of = found
     sets = lines_of, units, weight_g
-    cheapest_sets_under_rules(block, order, none, none, *prices, *sets, none, none, cost_of, node_of, 1 << 55)
+    several = bool((block.quantity[first : first + lines] > 1).any())
+    cheapest_sets_under_rules(block, order, none, none, *prices, *sets, none, none, cost_of, node_of, 1 << 55, several)
     single = {mask: (int(cost_of[mask]), int(node_of[mask])) for mask in range(1 << lines) if node_of[mask] >= 0}
     penalty = [int(block.unserved_minor[first + i] * block.quantity[first + i]) for i in range(lines)]
     forbidden = [1 << 55] * lines

@@ -50,5 +50,9 @@ class Block(NamedTuple):
     """int64[bands]."""
     band_minor: Any
     """int64[bands]: the price of a parcel of at most that weight."""
+    floor_base_minor: Any
+    """int64[tariffs]: with `floor_gram_minor` a straight line under the tariff (see `tariff_floors`)."""
+    floor_gram_minor: Any
+    """int64[tariffs]: the line's price of a gram."""
     work: Any
     """int64[nodes, 3]: what an order, each of its lines, and each of its units take from the node's capacity."""

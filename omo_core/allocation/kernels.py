@@ -170,8 +170,8 @@ def _decide_under_rules(
     measure_sets(block, order, scratch.lines, scratch.units, scratch.weight_g)
     closed = 0
     while True:
-        prices = scratch.none, scratch.none
-        cost = _decide_with_open_nodes(block, order, (stock, capacity), prices, split_minor, max_nodes, scratch)
+        given = stock, capacity, scratch.none, scratch.none
+        cost = _decide_with_open_nodes(block, order, given, split_minor, max_nodes, scratch, False)
         node = _node_asked_too_much(block, order, capacity, scratch)
         if node < 0 or closed == MOST_CLOSED:
             break
@@ -189,26 +189,31 @@ def _decide_under_rules(
 def decide_under_rules_at(
     block: Block, order: int, cell_price: Array, node_price: Array, split_minor: int, max_nodes: int, scratch: Scratch
 ) -> int:
-    """The cheapest way to serve an order with rules at these prices, as if stock and capacity had no end."""
+    """What an order with rules costs at least at these prices, as if stock and capacity had no end.
+
+    Exact where every line has one unit: splitting a line of several may pay where parcels are priced in steps.
+    """
     measure_sets(block, order, scratch.lines, scratch.units, scratch.weight_g)
-    limits = scratch.none, scratch.none
-    return _decide_with_open_nodes(block, order, limits, (cell_price, node_price), split_minor, max_nodes, scratch)
+    lines = block.line_ptr[order + 1] - block.line_ptr[order]
+    at_least = scratch.units[(1 << lines) - 1] > lines
+    given = scratch.none, scratch.none, cell_price, node_price
+    return _decide_with_open_nodes(block, order, given, split_minor, max_nodes, scratch, at_least)
 
 
 @kernel(allocates=False)
 def _decide_with_open_nodes(
     block: Block,
     order: int,
-    limits: tuple[Array, Array],
-    prices: tuple[Array, Array],
+    given: tuple[Array, Array, Array, Array],
     split_minor: int,
     max_nodes: int,
     scratch: Scratch,
+    at_least: bool,
 ) -> int:
     """The cheapest partition of the order's lines into sets that its rules allow; returns its cost."""
     cheapest_sets_under_rules(
-        block, order, limits[0], limits[1], prices[0], prices[1], scratch.lines, scratch.units, scratch.weight_g,
-        scratch.sums, scratch.masks, scratch.cost, scratch.node_of, UNREACHABLE,
+        block, order, given[0], given[1], given[2], given[3], scratch.lines, scratch.units, scratch.weight_g,
+        scratch.sums, scratch.masks, scratch.cost, scratch.node_of, UNREACHABLE, at_least,
     )  # fmt: skip
     return _partition_under_rules(block, order, split_minor, max_nodes, scratch)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from omo_core.allocation.arrays import Ints
 from omo_core.allocation.block import Block
+from omo_core.allocation.tariff_floors import tariff_floors
 from omo_core.model.errors import InvalidInput
 
 PRICE_PER_MINOR: Final = 64
@@ -41,12 +42,16 @@ def scaled(block: Block) -> Block:
     dearest = max(int(dearest), int(block.fixed_minor.max(initial=0)), int(block.unit_minor.max(initial=0)))
     if dearest >= MAX_ORDER_MINOR:
         raise InvalidInput("one order could cost more than 2^48 minor units; lower the price of what is not served")
+    bands = block.band_minor * PRICE_PER_MINOR
+    base, gram = tariff_floors(block.band_ptr, block.band_up_to_g, bands)
     return block._replace(
         unserved_minor=block.unserved_minor * PRICE_PER_MINOR,
         fixed_minor=block.fixed_minor * PRICE_PER_MINOR,
         floor_minor=block.floor_minor * PRICE_PER_MINOR,
         unit_minor=block.unit_minor * PRICE_PER_MINOR,
-        band_minor=block.band_minor * PRICE_PER_MINOR,
+        band_minor=bands,
+        floor_base_minor=base,
+        floor_gram_minor=gram,
     )
 
 

@@ -1,6 +1,6 @@
 """Kernels for orders with rules of their own: parcels by weight, lines that stay together, work that is not one an order."""
 
-# ruff: noqa: PLR0917 - kernels take their arrays one by one, and numba wants plain loops
+# ruff: noqa: PLR0912, PLR0917 - kernels take their arrays one by one, and numba wants plain loops
 
 from __future__ import annotations
 
@@ -25,6 +25,15 @@ def parcel_price(block: Block, candidate: int, weight_g: int) -> int:
     while block.band_up_to_g[band] < rest:
         band += 1
     return int(full * block.band_minor[last] + block.band_minor[band])
+
+
+@kernel(allocates=False)
+def parcel_floor(block: Block, candidate: int, weight_g: int) -> int:
+    """What the candidate's tariff asks at least for this weight, on a straight line; 0 without a tariff."""
+    tariff = block.tariff[candidate]
+    if tariff < 0:
+        return 0
+    return int(block.floor_base_minor[tariff] + block.floor_gram_minor[tariff] * weight_g)
 
 
 @kernel(allocates=False)
@@ -71,12 +80,14 @@ def cheapest_sets_under_rules(
     cost: Array,
     node_of: Array,
     unreachable: int,
+    at_least: bool,
 ) -> None:
     """As the search of ordinary orders: for each set of lines the cheapest candidate that may serve it whole.
 
     `stock` and `capacity` may be empty: then there is no limit. `cell_price` (of a unit) and `node_price` (of a piece of
-    work) may be empty: then there are no prices. `lines`, `units`, `weight_g` come from `measure_sets`; `sums` and `masks` are working space of the same size. Fills
-    `cost` (`unreachable` where no candidate can) and `node_of` (-1).
+    work) may be empty: then there are no prices. `lines`, `units`, `weight_g` come from `measure_sets`; `sums` and `masks`
+    are working space of the same size. Fills `cost` (`unreachable` where no candidate can) and `node_of` (-1). With
+    `at_least` a parcel counts with its floor instead of its price.
     """
     first = block.line_ptr[order]
     size = 1 << (block.line_ptr[order + 1] - first)
@@ -103,7 +114,10 @@ def cheapest_sets_under_rules(
             work = work_of(block, node, lines[mask], units[mask])
             if lines[mask] < 0 or (capacity.size and work > capacity[node]):
                 continue
-            total = sums[i] + parcel_price(block, candidate, weight_g[mask])
+            if at_least:
+                total = sums[i] + parcel_floor(block, candidate, weight_g[mask])
+            else:
+                total = sums[i] + parcel_price(block, candidate, weight_g[mask])
             if node_price.size:
                 total += node_price[node] * work
             if total < cost[mask]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from omo_core.allocation.arrays import Ints
 from omo_core.allocation.network_index import NetworkIndex
 from omo_core.allocation.pairs import Pairs
+from omo_core.allocation.tariff_floors import tariff_floors
 from omo_core.model.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def special_columns(
             weight_g=np.zeros(node.size, dtype=np.int64),
         )
         tariff, bands = parcels.tariff_of(pairs).astype(np.int32), parcels.table
+    floors = tariff_floors(*bands)
     ruled = whole.copy()
     ruled[np.searchsorted(ptr - ptr[0], np.flatnonzero(group >= 0), side="right") - 1] = 1
     ruled[order[tariff >= 0]] = 1
@@ -90,6 +92,8 @@ def special_columns(
         "band_ptr": bands[0],
         "band_up_to_g": bands[1],
         "band_minor": bands[2],
+        "floor_base_minor": floors[0],
+        "floor_gram_minor": floors[1],
         "work": problem.work,
     }
 

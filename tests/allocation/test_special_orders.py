@@ -25,7 +25,7 @@ from omo_core.allocation import (
 from omo_core.allocation.costs import UNSERVED
 from omo_core.allocation.dual import solve_dual
 from omo_core.allocation.kernels import decide_under_rules_at, scratch_for
-from omo_core.allocation.rule_kernels import cheapest_sets_under_rules, measure_sets, parcel_price
+from omo_core.allocation.rule_kernels import cheapest_sets_under_rules, measure_sets, parcel_floor, parcel_price
 from omo_core.model.errors import InvalidInput
 from omo_core.model.items import Item
 from tests import naive_rules
@@ -90,11 +90,11 @@ def test_kernels_and_twins(seed: int) -> None:
         sums, masks = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
         measure_sets(block, row, ours[0], ours[1], ours[2])
         cheapest_sets_under_rules(
-            block, row, *limits, ours[0], ours[1], ours[2], sums, masks, ours[3], ours[4], 1 << 55
+            block, row, *limits, ours[0], ours[1], ours[2], sums, masks, ours[3], ours[4], 1 << 55, seed % 3 == 0
         )
         naive_rules.measure_sets(block, row, twin[0], twin[1], twin[2])
         naive_rules.cheapest_sets_under_rules(
-            block, row, *limits, twin[0], twin[1], twin[2], sums, masks, twin[3], twin[4], 1 << 55
+            block, row, *limits, twin[0], twin[1], twin[2], sums, masks, twin[3], twin[4], 1 << 55, seed % 3 == 0
         )
         sound = twin[0] >= 0
         assert (ours[:, sound] == twin[:, sound]).all()
@@ -105,6 +105,9 @@ def test_kernels_and_twins(seed: int) -> None:
         for weight_g in (0, 500, 501, 5_000, 5_001, 10_000, 12_345):
             price = naive_rules.parcel_price(block, candidate, weight_g)
             assert parcel_price(block, candidate, weight_g) == price
+            floor = parcel_floor(block, candidate, weight_g)
+            assert floor == naive_rules.parcel_floor(block, candidate, weight_g)
+            assert floor <= price or weight_g == 0
 
 
 @given(seed=SEEDS)
@@ -281,3 +284,20 @@ def test_a_plan_that_breaks_a_rule_is_noticed() -> None:
     assert any("in full or not at all" in one for one in replace(plan, taken=broken).violations())
     tight = replace(problem, capacity=np.array([1, 1], dtype=np.int64))
     assert any("2 pieces of work but can take 1" in one for one in replace(plan, problem=tight).violations())
+
+
+def test_the_bound_knows_that_a_split_line_may_fill_two_parcels() -> None:
+    """Two nodes each have room for one more unit in a parcel they send anyway."""
+    items = Item(sku="BIG", weight_g=1_500), Item(sku="WIDE", weight_g=1_500), Item(sku="CUP", weight_g=500)
+    bands = [{"up_to_g": 2_000, "price_minor": 500}, {"up_to_g": 4_000, "price_minor": 5_000}]
+    free = {"kinds": {"store": {"shipment_minor": 0, "unit_minor": 0}}, "shipment_per_1000_km_minor": 0}
+    policy = SourcingPolicy.load(
+        {**free, "unit_per_1000_km_minor": 0, "per_extra_node_minor": 0, "parcel_tariffs": [{"bands": bands}]}
+    )
+    asked = order("1", ("BIG", 1), ("WIDE", 1), ("CUP", 2))
+    stock = [("BIG", "A", 1), ("WIDE", "B", 1), ("CUP", "A", 2), ("CUP", "B", 2)]
+    problem = AllocationProblem.build(network(A, B, items=items), [asked], stock, policy)
+    best = solve_exact(problem)
+    assert best.cost_minor == 1_000
+    assert solve_dual(problem).bound_minor <= 1_000
+    assert solve_greedy(problem).cost_minor > 1_000
