@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
+
+from omo_core.allocation import solve_wave
 from omo_core.hub.hindsight_desk import HindsightDesk
+from omo_core.model.errors import InvalidInput
 from omo_core.model.fulfilment import PlacedOrder
 from omo_core.orders import (
     Reevaluate,
@@ -25,13 +30,23 @@ class SourcingDesk(HindsightDesk):
     """Deciding for many orders at once, and looking back at what was decided."""
 
     def run_wave(
-        self, *, limit: int = 1_000, solver: Solver | None = None, tx: Transaction | None = None
+        self,
+        *,
+        limit: int = 1_000,
+        deadline: timedelta | None = None,
+        solver: Solver | None = None,
+        tx: Transaction | None = None,
     ) -> WaveResult:
         """Source waiting orders together, oldest first; their provisional holds count as free.
 
-        A `solver` named here may take its time: it works without a transaction, and orders that changed meanwhile are
-        solved again by the hub's own. With `tx` all of it is one transaction.
+        With a `deadline` they are solved jointly (`solve_wave`), and the result has a gap; or name a `solver`. Both may
+        take their time: they work without a transaction, and orders that changed meanwhile are solved again by the hub's
+        own solver. With `tx` all of it is one transaction.
         """
+        if deadline is not None:
+            if solver is not None:
+                raise InvalidInput("give run_wave either a deadline or a solver; a solver keeps its own time")
+            solver = partial(solve_wave, deadline=deadline)
         if solver is None or tx is not None:
             return self._hub.run(lambda inner: run_wave(inner, self._context(inner, solver), limit=limit), tx)
         context, question = self._hub.run(

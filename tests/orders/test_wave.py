@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from omo_core.allocation import AllocationProblem, Plan, solve_exact
 from omo_core.hub import OrderHub
+from omo_core.model.errors import InvalidInput
 from omo_core.model.fulfilment import OrderState, PlacedOrder
 from omo_core.orders import Solver
 from tests.orders.conftest import CLOSE, FAR, NEAR, order, stock
@@ -47,6 +49,17 @@ def test_a_wave_says_what_it_costs_and_how_far_it_may_be_from_the_best(hub: Orde
     assert (solve.deliveries, solve.solver, solve.cost_minor) == (2, "exact", wave.cost_minor)
     assert wave.cost_by_term["split"] == 100
     assert (wave.lower_bound_minor, wave.gap) == (wave.cost_minor, 0.0)
+
+
+def test_a_wave_with_a_deadline_is_solved_jointly_and_has_a_gap(hub: OrderHub) -> None:
+    stock(hub, {("A", NEAR): 1, ("B", NEAR): 1, ("A", FAR): 1})
+    hub.orders.place_many([order("1", {"A": 1}), order("2", {"A": 1, "B": 1})], offer=False)
+    wave = hub.sourcing.run_wave(deadline=timedelta(seconds=30))
+    assert [nodes(one) for one in wave] == [[FAR], [NEAR]]
+    assert wave.gap is not None
+    assert 0 <= wave.gap < 1
+    with pytest.raises(InvalidInput, match="either a deadline or a solver"):
+        hub.sourcing.run_wave(deadline=timedelta(seconds=30), solver=solve_exact)
 
 
 @pytest.mark.parametrize("solver", [None, solve_exact])
