@@ -31,7 +31,7 @@ from benchmarks.published_kernels import (
 )
 from benchmarks.published_lp import Fractions, solve
 from omo_core.allocation.block import Block
-from omo_core.allocation.kernels import scratch_for
+from omo_core.allocation.scratch import scratch_for
 
 FIRST_SEED: Final = 1000
 THREADS: Final = 2
@@ -113,6 +113,15 @@ class Case:
             line=np.concatenate([np.tile(np.arange(len(items)), options) for items, _ in served]).astype(np.int32),
             cell=np.concatenate(cell).astype(np.int32),
             unit_minor=_micro(unit),
+            ruled=np.zeros(len(rows), dtype=np.uint8),
+            whole=np.zeros(len(rows), dtype=np.uint8),
+            group=np.full(sum(lines), -1, dtype=np.int32),
+            weight_g=np.zeros(sum(lines), dtype=np.int64),
+            tariff=np.full(options * len(served), -1, dtype=np.int32),
+            band_ptr=np.zeros(1, dtype=np.int64),
+            band_up_to_g=np.zeros(0, dtype=np.int64),
+            band_minor=np.zeros(0, dtype=np.int64),
+            work=np.tile(np.array([1, 0, 0], dtype=np.int64), (options, 1)),
         )
 
     def stock(self) -> Any:

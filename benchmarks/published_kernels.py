@@ -12,7 +12,8 @@ import numpy as np
 from omo_core.allocation.arrays import Array
 from omo_core.allocation.block import Block
 from omo_core.allocation.jit import kernel
-from omo_core.allocation.kernels import Scratch, decide_order
+from omo_core.allocation.kernels import decide_order
+from omo_core.allocation.scratch import Scratch
 
 NEAREST: Final = 0
 INDEPENDENT: Final = 1

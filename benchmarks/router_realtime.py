@@ -19,8 +19,9 @@ from omo_core.allocation.arrays import Ints
 from omo_core.allocation.dual import solve_dual
 from omo_core.allocation.futures import Futures
 from omo_core.allocation.greedy import NO_LIMIT
-from omo_core.allocation.kernels import assign_in_turn, scratch_for
+from omo_core.allocation.kernels import assign_in_turn
 from omo_core.allocation.prices import PRICE_PER_MINOR, Prices, no_prices, scaled
+from omo_core.allocation.scratch import scratch_for
 
 SIZES: Final = {"smallest": (1_200, 40, 2, 4), "default": (40_000, 200, 8, 20), "all": (40_000, 200, 16, 40)}
 """Orders of both halves, nodes, sampled futures, and how often prices are made."""

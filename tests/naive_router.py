@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from omo_core.allocation.block import Block
-from omo_core.allocation.kernels import Scratch
+from omo_core.allocation.scratch import Scratch
 from tests import naive
 
 
@@ -36,6 +36,15 @@ def route_order(order: Any, warm: Any, work: Any) -> int:
         line=line,
         cell=cell,
         unit_minor=[int(price + cell_price[at]) for price, at in zip(unit, cell, strict=True)],
+        ruled=[0],
+        whole=[0],
+        group=[-1] * lines,
+        weight_g=[0] * lines,
+        tariff=[-1] * candidates,
+        band_ptr=[0],
+        band_up_to_g=[],
+        band_minor=[],
+        work=[(1, 0, 0)] * nodes,
     )
     pick, picked_from = [-1] * lines, [-1] * lines
     scratch = Scratch(None, None, None, None, None, None, None, pick, picked_from)

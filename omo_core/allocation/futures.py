@@ -18,6 +18,7 @@ from omo_core.allocation.columns import DemandColumns
 from omo_core.allocation.dual import solve_dual
 from omo_core.allocation.prices import Prices, no_prices
 from omo_core.allocation.problem import AllocationProblem
+from omo_core.allocation.special import NodeWork
 from omo_core.model.errors import InvalidInput
 
 FIRST: Final = (60, 0.12, 0.97)
@@ -82,6 +83,7 @@ class Futures:
                 sampled_orders(history.columns, rng),
                 history.stock,
                 history.policy,
+                work=work_by_node(history),
                 rules=history.rules,
                 terms=history.terms,
             )
@@ -117,6 +119,15 @@ class Futures:
         )
 
 
+def work_by_node(problem: AllocationProblem) -> dict[str, NodeWork]:
+    """What a problem was told about the work of nodes, for another problem over the same network."""
+    return {
+        node.node: NodeWork(*work)
+        for node, work in zip(problem.index.nodes, problem.work.tolist(), strict=True)
+        if work != [1, 0, 0]
+    }
+
+
 def _from(block: Block, first: int) -> Block:
     """The block's orders from `first` on."""
     line, candidate = block.line_ptr[first], block.candidate_ptr[first]
@@ -133,4 +144,13 @@ def _from(block: Block, first: int) -> Block:
         line=block.line[entry:],
         cell=block.cell[entry:],
         unit_minor=block.unit_minor[entry:],
+        ruled=block.ruled[first:],
+        whole=block.whole[first:],
+        group=block.group[line:],
+        weight_g=block.weight_g[line:],
+        tariff=block.tariff[candidate:],
+        band_ptr=block.band_ptr,
+        band_up_to_g=block.band_up_to_g,
+        band_minor=block.band_minor,
+        work=block.work,
     )

@@ -16,8 +16,9 @@ from omo_core.allocation.columns import StockColumns, check_demands, demand_colu
 from omo_core.allocation.costs import CostTerm
 from omo_core.allocation.demand import OrderDemand
 from omo_core.allocation.eligibility import Rule
-from omo_core.allocation.futures import Futures
+from omo_core.allocation.futures import Futures, work_by_node
 from omo_core.allocation.greedy import NO_LIMIT
+from omo_core.allocation.kernels import assign_in_turn
 from omo_core.allocation.long_orders import search_of
 from omo_core.allocation.network_index import NetworkIndex
 from omo_core.allocation.plan import OrderPlan, Plan
@@ -25,7 +26,10 @@ from omo_core.allocation.policy import SourcingPolicy
 from omo_core.allocation.prices import PRICE_PER_MINOR, Prices, no_prices, priced, scaled
 from omo_core.allocation.problem import AllocationProblem
 from omo_core.allocation.router_kernels import SPLITS, WARM_HEAD, Live, route_order, work_size
+from omo_core.allocation.ruled_orders import serve_ruled_order
+from omo_core.allocation.scratch import scratch_for
 from omo_core.allocation.search_kernels import serve_long_order
+from omo_core.allocation.special import NodeWork
 from omo_core.model.errors import InvalidInput
 from omo_core.model.network import Network
 
@@ -42,7 +46,7 @@ class EncodedOrder:
     quantity: Sequence[int]
     """Units wanted of each item."""
     packed: Ints
-    """For the kernel; empty for an order that is too long for it."""
+    """For the kernel; empty for an order that is too long for it, or under rules of its own."""
 
 
 class Routed(NamedTuple):
@@ -52,8 +56,6 @@ class Routed(NamedTuple):
     the units are not served.
     """
 
-    cost: int
-    """In 1/64 minor units, prices included."""
     lines: Sequence[int]
     cells: Sequence[int]
     units: Sequence[int]
@@ -75,6 +77,7 @@ class Router:
         self.index, self.policy, self.stock = bare.index, policy, bare.stock
         self.rules: tuple[Rule, ...] = tuple(rule for rule in bare.rules if not isinstance(rule, CellRule))
         self.terms = bare.terms
+        self._node_work, self._work_by_node = bare.work, work_by_node(bare)
         self.decided = 0
         """How many orders it has decided."""
         self._position = {sku: at for at, sku in enumerate(bare.stock.sku)}
@@ -105,6 +108,7 @@ class Router:
         capacity: Mapping[str, int] | None = None,
         *,
         prices: Prices | None = None,
+        work: Mapping[str, NodeWork] | None = None,
         rules: Sequence[Rule] | None = None,
         terms: Sequence[CostTerm] | None = None,
     ) -> Router:
@@ -115,7 +119,7 @@ class Router:
         index = network if isinstance(network, NetworkIndex) else NetworkIndex.of(network)
         rows = list(stock)
         cells, _ = stock_columns(index, rows, (sku for sku, _, _ in rows))
-        return cls.from_columns(index, cells, policy, capacity, prices=prices, rules=rules, terms=terms)
+        return cls.from_columns(index, cells, policy, capacity, prices=prices, work=work, rules=rules, terms=terms)
 
     @classmethod
     def from_columns(
@@ -126,14 +130,16 @@ class Router:
         capacity: Mapping[str, int] | None = None,
         *,
         prices: Prices | None = None,
+        work: Mapping[str, NodeWork] | None = None,
         rules: Sequence[Rule] | None = None,
         terms: Sequence[CostTerm] | None = None,
     ) -> Router:
         """As `of`, from columns that are known to be sound; its cells are those of the columns."""
         nobody = demand_columns(index, (), {})
-        return cls(
-            AllocationProblem.from_columns(index, nobody, stock, policy, capacity, rules=rules, terms=terms), prices
+        bare = AllocationProblem.from_columns(
+            index, nobody, stock, policy, capacity, work=work, rules=rules, terms=terms
         )
+        return cls(bare, prices)
 
     def encode(self, demand: OrderDemand) -> EncodedOrder:
         """Price the order at every node that may serve it; needed once, whenever and however often it is decided.
@@ -153,10 +159,17 @@ class Router:
         columns = demand_columns(self.index, (demand,), {sku: at for at, sku in enumerate(known)})
         every = self.policy.model_copy(update={"candidates": len(self.index.nodes)})
         problem = AllocationProblem.from_columns(
-            self.index, columns, everywhere, every, rules=self.rules, terms=self.terms, demands=(demand,)
+            self.index,
+            columns,
+            everywhere,
+            every,
+            work=self._work_by_node,
+            rules=self.rules,
+            terms=self.terms,
+            demands=(demand,),
         )
-        is_short = columns.quantity.size <= self.policy.max_exact_lines
-        row = packed(problem.block, cell) if is_short else cell[:0]
+        is_plain = columns.quantity.size <= self.policy.max_exact_lines and not problem.block.ruled[0]
+        row = packed(problem.block, cell) if is_plain else cell[:0]
         return EncodedOrder(demand, problem, cell, columns.quantity.tolist(), row)
 
     def decide_encoded(self, order: EncodedOrder) -> Routed:
@@ -186,12 +199,14 @@ class Router:
     def restore(self, routed: Routed) -> None:
         """Give back what a decision took."""
         with self._lock:
-            nodes = set()
+            pieces: dict[int, Ints] = {}
             for cell, units in zip(routed.cells, routed.units, strict=True):
                 if cell >= 0:
                     self._live.stock[cell] += units
-                    nodes.add(int(self.stock.node[cell]))
-            self._live.capacity[list(nodes)] += 1
+                    node = int(self.stock.node[cell])
+                    pieces[node] = pieces.get(node, np.array([1, 0, 0])) + np.array([0, 1, units])
+            for node, counts in pieces.items():
+                self._live.capacity[node] += int(counts @ self._node_work[node])
 
     def take(self, node: str, sku: str, units: int) -> None:
         """Units that left by another way, or came (negative); raises `InvalidInput` where there are not so many."""
@@ -245,26 +260,30 @@ class Router:
 
     def _decide(self, order: EncodedOrder) -> Routed:
         self.decided += 1
-        if order.packed.size:
-            cost = route_order(order.packed, self._warm, self._work)
-            if cost != SPLITS:
-                lines = len(order.quantity)
-                return Routed(cost, range(lines), self._answer[:lines].tolist(), order.quantity)
+        if order.packed.size and route_order(order.packed, self._warm, self._work) != SPLITS:
+            lines = len(order.quantity)
+            return Routed(range(lines), self._answer[:lines].tolist(), order.quantity)
         return self._search(order)
 
     def _search(self, order: EncodedOrder) -> Routed:
-        """Orders beyond the kernel: too long, or with a line to split."""
+        """Orders beyond the kernel: too long, under rules of their own, or with a line to split."""
         block = order.problem.block
         paid = priced(block, Prices(self._live.cell_price[order.cell], self._live.node_price))
         stock, taken = self._live.stock[order.cell].astype(np.int32), np.zeros(block.cell.size, dtype=np.int32)
-        lines = block.quantity.size
-        is_short = lines <= self.policy.max_exact_lines
-        picked = self._work[self.policy.max_exact_lines :][: lines * is_short]
-        search = search_of(paid, 0, picked, stock, self._live.capacity)
-        serve_long_order(paid, 0, search, self._split, self._max_nodes, is_short, stock, self._live.capacity, taken)
-        entries = np.flatnonzero(taken)
+        scratch, turn = scratch_for(self.policy.max_exact_lines), np.zeros(1, dtype=np.int64)
+        limits, capacity = (self._split, self._max_nodes), self._live.capacity
+        method = "exact"
+        if assign_in_turn(paid, turn, 0, stock, capacity, *limits, scratch, taken) == 0:
+            method = "columns"
+            lines = block.quantity.size
+            is_short = lines <= self.policy.max_exact_lines
+            if block.ruled[0]:
+                serve_ruled_order(paid, 0, scratch.pick[: lines * is_short], stock, capacity, *limits, taken)
+            else:
+                search = search_of(paid, 0, scratch.picked_from[: lines * is_short], stock, capacity)
+                serve_long_order(paid, 0, search, *limits, is_short, stock, capacity, taken)
         self._live.stock[order.cell] = stock
-        return _routed(paid, entries, taken, order.cell, self._split)
+        return _routed(paid, taken, order.cell, method)
 
 
 def packed(block: Block, cell: Ints) -> Ints:
@@ -276,20 +295,16 @@ def packed(block: Block, cell: Ints) -> Ints:
     return np.concatenate([head, *columns, cell[bare.cell], bare.unit_minor]).astype(np.int64)
 
 
-def _routed(paid: Block, entries: Ints, taken: Array, cell: Ints, split: int) -> Routed:
-    """A search's answer, what is not served of a line last."""
-    candidate = np.searchsorted(paid.entry_ptr, entries, side="right") - 1
-    used = np.unique(candidate)
+def _routed(paid: Block, taken: Array, cell: Ints, method: str) -> Routed:
+    """What was taken, and what is not served of a line last."""
+    entries = np.flatnonzero(taken)
     units = taken[entries].astype(np.int64)
     missing = paid.quantity.astype(np.int64)
     np.subtract.at(missing, paid.line[entries], units)
     short = np.flatnonzero(missing)
-    cost = int(paid.fixed_minor[used].sum() + (paid.unit_minor[entries] * units).sum())
-    cost += max(used.size - 1, 0) * split + int((missing * paid.unserved_minor).sum())
     return Routed(
-        cost,
         [*paid.line[entries].tolist(), *short.tolist()],
         [*cell[paid.cell[entries]].tolist(), *([-1] * short.size)],
         [*units.tolist(), *missing[short].tolist()],
-        "columns",
+        method,
     )

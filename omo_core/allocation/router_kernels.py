@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple
 from omo_core.allocation.arrays import Array
 from omo_core.allocation.block import Block
 from omo_core.allocation.jit import kernel
-from omo_core.allocation.kernels import UNREACHABLE, Scratch, decide_order
+from omo_core.allocation.kernels import decide_order
+from omo_core.allocation.scratch import UNREACHABLE, Scratch
 
 ORDER_HEAD: Final = 7
 """Of an order: candidates, lines, entries, and the two pointers of a block of one order."""
@@ -129,7 +130,8 @@ def _take(asked: Block, live: Live, cells: Array, candidates: Array) -> None:
 
 @kernel(allocates=False)
 def _order_block(order: Array) -> Block:
-    """An order's columns as views."""
+    """An order's columns as views; it has no rules, so nobody reads more than the 0 of `ruled`."""
+    zero = order[3:4]
     candidates, lines, entries = order[0], order[1], order[2]
     node = ORDER_HEAD + 2 * lines
     entry_ptr = node + 2 * candidates
@@ -147,6 +149,15 @@ def _order_block(order: Array) -> Block:
         order[line : line + entries],
         order[line + entries : line + 2 * entries],
         order[line + 2 * entries : line + 3 * entries],
+        zero,
+        zero,
+        zero,
+        zero,
+        zero,
+        zero,
+        zero,
+        zero,
+        order[:6].reshape((2, 3)),
     )
 
 
@@ -178,12 +189,21 @@ def _room_for_block(work: Array, asked: Block, nodes: int, most_lines: int) -> B
         work[line:cell],
         work[cell:unit],
         work[unit : unit + nodes * most_lines],
+        asked.ruled,
+        asked.whole,
+        asked.group,
+        asked.weight_g,
+        asked.tariff,
+        asked.band_ptr,
+        asked.band_up_to_g,
+        asked.band_minor,
+        asked.work,
     )
 
 
 @kernel(allocates=False)
 def _room_for_scratch(work: Array, most_lines: int) -> Scratch:
-    """Tables of the exact kernel, at the end of the room."""
+    """Tables of the exact kernel, at the end of the room; those for orders with rules are not read."""
     sets, rows = 1 << most_lines, most_lines + 1
     pick = work.size - 2 * most_lines
     chosen = pick - rows * sets
@@ -199,6 +219,11 @@ def _room_for_scratch(work: Array, most_lines: int) -> Scratch:
         work[chosen:pick].reshape((rows, sets)),
         work[pick : pick + most_lines],
         work[pick + most_lines :],
+        work[first : first + sets],
+        work[first : first + sets],
+        work[first : first + sets],
+        work[:2].reshape((1, 2)),
+        work[:0],
     )
 
 

@@ -13,7 +13,8 @@ from benchmarks.published import Case
 from benchmarks.published_instances import CENTRES, ITEMS, Floats, draw
 from benchmarks.published_kernels import round_dilate, round_jasin_sinha
 from benchmarks.published_lp import solve
-from omo_core.allocation.kernels import decide_order, scratch_for
+from omo_core.allocation.kernels import decide_order
+from omo_core.allocation.scratch import scratch_for
 
 pytestmark = pytest.mark.slow
 
