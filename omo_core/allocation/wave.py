@@ -31,6 +31,8 @@ EXACT_SEARCH_NODES: Final = 2_000
 FEW_ORDERS: Final = 2_000
 PIECE_TRIALS: Final = 20_000
 """Trials of ruin and recreate between two looks at the clock."""
+PIECE_SPLITS: Final = 50
+"""Orders whose lines may be split between two looks at the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +190,10 @@ class _Search:
         work.chain(2)
         yield self._keep("chains")
         yield from self._windows(work)
-        for order in work.to_mend():
-            work.mend(int(order))
+        orders = work.to_mend()
+        for first in range(0, orders.size, PIECE_SPLITS):
+            for order in orders[first : first + PIECE_SPLITS].tolist():
+                work.mend(order)
             yield self._keep("splits")
 
     def _windows(self, work: Primal) -> Iterator[str]:

@@ -12,7 +12,7 @@ from omo_core.allocation.arrays import Flags, Ints
 from omo_core.allocation.columns_near import Columns
 from omo_core.allocation.primal import Primal
 
-RELATIVE_GAP: Final = 1e-5
+RELATIVE_GAP: Final = 5e-5
 """A window's search ends when no better answer can be better by more than this."""
 
 

@@ -16,11 +16,11 @@ class WorkBudget(Value):
     """Of the prices' ascent; four times as many for a wave of few orders, where they cost next to nothing."""
     trials_per_order: Annotated[float, Field(ge=0.0, le=1_000.0)] = 3.0
     """Of ruin and recreate."""
-    window_passes: Annotated[int, Field(ge=0, le=100)] = 0
+    window_passes: Annotated[int, Field(ge=0, le=100)] = 1
     """Each decides all contested orders once more, in windows by integer programming."""
-    window_orders: Annotated[int, Field(ge=2, le=100_000)] = 2_000
-    """Orders decided together."""
-    reach: Annotated[float, Field(gt=0.0, le=10.0)] = 0.08
+    window_orders: Annotated[int, Field(ge=2, le=100_000)] = 5_000
+    """Orders decided together. Large windows with a short reach gained most for their time."""
+    reach: Annotated[float, Field(gt=0.0, le=10.0)] = 0.04
     """How much dearer than an order's cheapest way at the prices a way may be to count in a window, as a share of what
     an order costs on average."""
     window_search_nodes: Annotated[int, Field(ge=1, le=1_000_000_000)] = 200
@@ -29,14 +29,14 @@ class WorkBudget(Value):
     @classmethod
     def quick(cls) -> Self:
         """Few steps of everything, no windows."""
-        return cls(iterations=80, trials_per_order=1.0)
+        return cls(iterations=80, trials_per_order=1.0, window_passes=0)
 
     @classmethod
     def standard(cls) -> Self:
-        """One pass of windows."""
-        return cls(window_passes=1)
+        """The defaults: one pass of windows."""
+        return cls()
 
     @classmethod
     def thorough(cls) -> Self:
         """Prices to the end, and windows that grow."""
-        return cls(iterations=250, trials_per_order=4.0, window_passes=4, window_orders=4_000)
+        return cls(iterations=250, trials_per_order=4.0, window_passes=4, window_orders=8_000)
