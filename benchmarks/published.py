@@ -121,6 +121,8 @@ class Case:
             band_ptr=np.zeros(1, dtype=np.int64),
             band_up_to_g=np.zeros(0, dtype=np.int64),
             band_minor=np.zeros(0, dtype=np.int64),
+            floor_base_minor=np.zeros(0, dtype=np.int64),
+            floor_gram_minor=np.zeros(0, dtype=np.int64),
             work=np.tile(np.array([1, 0, 0], dtype=np.int64), (options, 1)),
         )
 

@@ -44,6 +44,8 @@ def route_order(order: Any, warm: Any, work: Any) -> int:
         band_ptr=[0],
         band_up_to_g=[],
         band_minor=[],
+        floor_base_minor=[],
+        floor_gram_minor=[],
         work=[(1, 0, 0)] * nodes,
     )
     pick, picked_from = [-1] * lines, [-1] * lines

@@ -152,5 +152,7 @@ def _from(block: Block, first: int) -> Block:
         band_ptr=block.band_ptr,
         band_up_to_g=block.band_up_to_g,
         band_minor=block.band_minor,
+        floor_base_minor=block.floor_base_minor,
+        floor_gram_minor=block.floor_gram_minor,
         work=block.work,
     )

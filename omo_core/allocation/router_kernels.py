@@ -157,6 +157,8 @@ def _order_block(order: Array) -> Block:
         zero,
         zero,
         zero,
+        zero,
+        zero,
         order[:6].reshape((2, 3)),
     )
 
@@ -197,6 +199,8 @@ def _room_for_block(work: Array, asked: Block, nodes: int, most_lines: int) -> B
         asked.band_ptr,
         asked.band_up_to_g,
         asked.band_minor,
+        asked.floor_base_minor,
+        asked.floor_gram_minor,
         asked.work,
     )
 
