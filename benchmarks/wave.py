@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import peers
+from benchmarks import peers, wave_solver
 from benchmarks.harness import Context
 from benchmarks.instance_check import require_sound
 from benchmarks.instance_files import check_plan, wave_of
@@ -68,6 +68,7 @@ def run(context: Context) -> None:
     build = context.time("build", lambda: instance.problem(CANDIDATES), rounds=2, warmup=0, **facts)
     context.figure("build_orders_s", problem.orders / build.best_s)
     _compare_costs(context, instance, problem)
+    wave_solver.run(context)
     if context.size == "all":
         _large(context)
 
