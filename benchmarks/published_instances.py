@@ -94,7 +94,7 @@ def draw(rng: np.random.Generator, horizon: int) -> Published:
     nearest = np.full((ITEMS, cities), centres, dtype=np.int64)
     demand = np.zeros((centres, ITEMS))
     for item in range(ITEMS):
-        carries = rng.random(centres) < CARRIED
+        carries = np.asarray(rng.random(centres) < CARRIED, dtype=np.bool_)
         if not carries.any():
             continue
         nearest[item] = np.where(carries[:, None], miles, np.inf).argmin(axis=0)

@@ -133,7 +133,7 @@ def _cheapest_now(
         cost = rounding.unit[centre, city] + (0.0 if stops else rounding.fixed[centre, city])
         if cost < best:
             best, best_centre = cost, centre
-    return best_centre
+    return int(best_centre)
 
 
 @kernel

@@ -51,8 +51,8 @@ def solve(instance: Published) -> Fractions:
                     within = solver.Constraint(-endless, 0.0)
                     within.SetCoefficient(part, 1.0)
                     within.SetCoefficient(opened, -1.0)
-                    if centre < centres:
-                        holds[centre][items[place]].SetCoefficient(part, orders)
+                    if centre < centres and (row := holds[centre][items[place]]) is not None:
+                        row.SetCoefficient(part, orders)
                     served[centre, place] = part
             for place in range(len(items)):
                 whole = solver.Constraint(1.0, 1.0)

@@ -53,7 +53,7 @@ def value_orders(
         if len(wanted) > len(scratch.pick):
             continue
         penalty = penalties(block, order)
-        best, best_set = sum(penalty), ()
+        best, best_set = sum(penalty), tuple[int, ...]()
         for size in range(1, min(len(wanted), max_nodes) + 1):
             for nodes in combinations(opening, size):
                 cost = sum(opening[one] for one in nodes) + (size - 1) * split
@@ -117,17 +117,17 @@ def bound_long_orders(
 
 def step_prices(steps: Any, use: Any, rate: float, group_rate: float, price: Any) -> bool:
     """RMSprop with momentum, one price after another."""
-    pulls = []
+    pulls: list[float] = []
     for row, limit, exact in zip(steps.row, steps.limit, steps.exact, strict=True):
-        pull = int(use[row] - limit)
-        pulls.append(0.0 if pull < 0 and exact <= 0 else float(pull))
+        pull = float(use[row] - limit)
+        pulls.append(0.0 if pull < 0 and exact <= 0 else pull)
     if not any(pulls):
         return False
     for group in range(len(steps.group_pull)):
-        pull = sum(one for one, of in zip(pulls, steps.group, strict=True) if of == group)
-        steps.group_pull[group] = pull
-        steps.group_drift[group] = MOMENTUM * steps.group_drift[group] + (1.0 - MOMENTUM) * pull
-        steps.group_spread[group] = MEMORY * steps.group_spread[group] + (1.0 - MEMORY) * (pull * pull)
+        pulled = math.fsum(one for one, of in zip(pulls, steps.group, strict=True) if of == group)
+        steps.group_pull[group] = pulled
+        steps.group_drift[group] = MOMENTUM * steps.group_drift[group] + (1.0 - MOMENTUM) * pulled
+        steps.group_spread[group] = MEMORY * steps.group_spread[group] + (1.0 - MEMORY) * (pulled * pulled)
     for i, (row, group, pull) in enumerate(zip(steps.row, steps.group, pulls, strict=True)):
         steps.drift[i] = MOMENTUM * steps.drift[i] + (1.0 - MOMENTUM) * pull
         steps.spread[i] = MEMORY * steps.spread[i] + (1.0 - MEMORY) * (pull * pull)

@@ -3,13 +3,16 @@
 from omo_core.allocation.cells import CellRule, Cells
 from omo_core.allocation.costs import CostTerm, PairPrice, default_terms
 from omo_core.allocation.demand import DemandLine, NodeState, OrderDemand
+from omo_core.allocation.dual import Dual, solve_dual
 from omo_core.allocation.eligibility import Rule, default_rules
 from omo_core.allocation.exact import solve_exact
 from omo_core.allocation.greedy import solve_greedy
 from omo_core.allocation.network_index import NetworkIndex
 from omo_core.allocation.plan import Assignment, LineShortfall, OrderPlan, Plan, RunnerUp
 from omo_core.allocation.policy import NodeKindCosts, SourcingPolicy
+from omo_core.allocation.prices import Prices
 from omo_core.allocation.problem import AllocationProblem
+from omo_core.allocation.router import EncodedOrder, Routed, Router
 from omo_core.allocation.solving import solve
 from omo_core.allocation.special import NodeWork
 from omo_core.allocation.tariffs import ParcelTariff, WeightBand
@@ -25,6 +28,8 @@ __all__ = [
     "Cells",
     "CostTerm",
     "DemandLine",
+    "Dual",
+    "EncodedOrder",
     "LineShortfall",
     "NetworkIndex",
     "NodeKindCosts",
@@ -35,6 +40,9 @@ __all__ = [
     "PairPrice",
     "ParcelTariff",
     "Plan",
+    "Prices",
+    "Routed",
+    "Router",
     "Rule",
     "RunnerUp",
     "SourcingPolicy",
@@ -44,6 +52,7 @@ __all__ = [
     "default_rules",
     "default_terms",
     "solve",
+    "solve_dual",
     "solve_exact",
     "solve_greedy",
     "solve_wave",
