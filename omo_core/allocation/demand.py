@@ -15,7 +15,8 @@ MAX_LINES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class DemandLine:
-    """Units of one SKU wanted; two lines of an order may name the same SKU."""
+    """Units of one SKU wanted; two lines of an order may name the same SKU, and a line whose
+    units come together (a kit's) several SKUs, each once."""
 
     line: str
     sku: str
@@ -83,12 +84,13 @@ def check_demand(demand: OrderDemand) -> None:
         raise InvalidInput(f"order {demand.order!r} has over {MAX_LINES} lines; send it in parts")
     if not isinstance(demand.method, DeliveryMethod):
         raise InvalidInput(f"order {demand.order!r}: {demand.method!r} is no DeliveryMethod")
-    seen: set[str] = set()
+    seen: dict[str, tuple[str | None, set[str]]] = {}
     for line in demand.lines:
         if type(line.quantity) is not int:
             raise InvalidInput(f"order {demand.order!r}, line {line.line!r}: quantity must be a whole number")
         if not 0 < line.quantity <= MAX_QUANTITY:
             raise InvalidInput(f"order {demand.order!r}, line {line.line!r}: quantity must be 1 to {MAX_QUANTITY}")
-        if line.line in seen:
+        mark, skus = seen.setdefault(line.line, (line.together, set()))
+        if skus and (mark is None or mark != line.together or line.sku in skus):
             raise InvalidInput(f"order {demand.order!r} names line {line.line!r} twice; number its lines apart")
-        seen.add(line.line)
+        skus.add(line.sku)

@@ -28,7 +28,7 @@ from omo_core.inventory.combiner import Apply, Combiner
 from omo_core.inventory.repair import AcknowledgeFindings, RepairAnswer, RepairRow, acknowledge, repair
 from omo_core.model.errors import HubClosed, InvalidInput
 from omo_core.orders import Solver, SourcingContext, resource_displaced
-from omo_core.storage.catalogue import network_version, read_network
+from omo_core.storage.catalogue import all_components, network_version, read_network
 from omo_core.storage.clock import Clock
 from omo_core.storage.database import Database
 from omo_core.storage.ids import IdSource
@@ -169,7 +169,8 @@ class OrderHub:
             if self._context is None or self._context[0] != version:
                 network = read_network(tx)
                 policy = SourcingPolicy.load(network.policy)
-                self._context = (version, SourcingContext(network, policy, version, self.solver))
+                kits = all_components(tx)
+                self._context = (version, SourcingContext(network, policy, version, self.solver, kits=kits))
             return self._context[1]
 
     def audit(self, *, halt: bool = False) -> AuditReport:

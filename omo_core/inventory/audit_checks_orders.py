@@ -41,12 +41,15 @@ PENDING_IS_LIVE = Check(
     "pending_belongs_to_live_line",
     "Hold {hold} has {pending} pending units of {sku} at {node} for line {line} of order {owner}, which is {state} "
     "or has no such line of that item.",
-    """
+    r"""
     SELECT h.hold, h.owner, h.line, h.sku, h.node, h.pending, o.state
     FROM omo_hold AS h /*scan*/ JOIN omo_order AS o ON o.pool_id = :pool AND o.order_id = h.owner
          LEFT JOIN omo_order_line AS l ON l.pool_id = :pool AND l.order_id = h.owner AND l.line = h.line
     WHERE h.pool_id = :pool AND h.pending <> 0
-          AND (l.line IS NULL OR l.sku <> h.sku OR o.state IN ('cancelled', 'fulfilled'))
+          AND (l.line IS NULL OR o.state IN ('cancelled', 'fulfilled')
+               OR CASE WHEN l.components IS NULL THEN l.sku <> h.sku
+                       ELSE replace(l.components, '"' || replace(replace(h.sku, '\', '\\'), '"', '\"') || '":', '')
+                            = l.components END)
     """,
 )
 
@@ -55,11 +58,11 @@ WITHIN_ORDERED = Check(
     "held_within_ordered",
     "Line {line} of order {owner} asks for {ordered} units, but its holds have {units} pending, or issued and kept.",
     """
-    SELECT h.owner, h.line, min(l.ordered) AS ordered, sum(h.pending + h.issued - h.returned) AS units
+    SELECT h.owner, h.line, min(l.ordered * coalesce(l.pieces, 1)) AS ordered, sum(h.pending + h.issued - h.returned) AS units
     FROM omo_hold AS h /*scan*/
          JOIN omo_order_line AS l ON l.pool_id = :pool AND l.order_id = h.owner AND l.line = h.line
     WHERE h.pool_id = :pool GROUP BY h.owner, h.line
-    HAVING sum(h.pending + h.issued - h.returned) > min(l.ordered)
+    HAVING sum(h.pending + h.issued - h.returned) > min(l.ordered * coalesce(l.pieces, 1))
     """,
 )
 

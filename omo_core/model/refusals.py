@@ -70,6 +70,7 @@ REFUSAL_SENTENCES: Final[Mapping[str, str]] = {
     "order_cancelled": "Order {order} was cancelled; it takes no further changes.",
     "order_closed": "Order {order} is already {state}; it takes no further changes.",
     "line_without_sku": "Line {line} of order {order} names no item; map its listing to an item and send it again.",
+    "too_many_components": "Order {order} has over {limit} lines once its kits are taken apart; send it in parts.",
     "unknown_fulfilment_order": "No fulfilment order {fulfilment} exists in this pool.",
     "wrong_state": "Fulfilment order {fulfilment} is {state}; {action} needs {needed}.",
     "no_node": "No node can serve {missing} of {wanted} units of {sku}.",
@@ -79,5 +80,7 @@ REFUSAL_SENTENCES: Final[Mapping[str, str]] = {
     "over_quota": "The channel may take no more of {sku}; {missing} of {wanted} units are unserved.",
     "kept_for_others": "What is left of {sku} is kept for other channels; {missing} of {wanted} units are unserved.",
     "node_limit": "The order may use no further node; {missing} of {wanted} units of {sku} are unserved.",
+    "kit_apart": "No node can put together {missing} of {wanted} of the kit {sku}; its parts come from one node.",
+    "waits_for_kit": "{missing} of {wanted} units of {sku} wait until a kit of this order that needs {sku} has its node.",
     "too_dear": "Serving {missing} of {wanted} units of {sku} costs more than the policy's price of not serving them.",
 }

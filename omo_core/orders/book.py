@@ -25,7 +25,18 @@ _ORDER_COLUMNS: Final = (
     "version",
     "attempt",
 )
-_LINE_COLUMNS: Final = ("order_id", "line", "position", "sku", "ordered", "wanted", "issued", "short")
+_LINE_COLUMNS: Final = (
+    "order_id",
+    "line",
+    "position",
+    "sku",
+    "ordered",
+    "wanted",
+    "issued",
+    "short",
+    "components",
+    "pieces",
+)
 FULFILMENT_COLUMNS: Final = (
     "fulfilment",
     "node",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -44,10 +45,35 @@ class LineEntry:
     issued: int = 0
     short: int = 0
     """Units that the last sourcing found nowhere."""
+    components: str | None = None
+    """Of a kit what one is put together from, as JSON, for as long as the line lives; the line counts kits."""
+    pieces: int | None = None
+    """Units of components that one kit takes."""
+
+    @property
+    def recipe(self) -> dict[str, int]:
+        """Component → units that one kit takes; empty for an item."""
+        return json.loads(self.components) if self.components else {}
+
+    def put_together(self, recipe: Mapping[str, int] | None) -> None:
+        """Be a line of a kit of this recipe, or of an item (None)."""
+        self.components = (
+            json.dumps(recipe, sort_keys=True, separators=(",", ":"), ensure_ascii=False) if recipe else None
+        )
+        self.pieces = sum(recipe.values()) if recipe else None
 
     def stored(self) -> tuple[object, ...]:
         """What the database keeps of it beside its key; a difference means there is something to write."""
-        return (self.position, self.sku, self.ordered, self.wanted, self.issued, self.short)
+        return (
+            self.position,
+            self.sku,
+            self.ordered,
+            self.wanted,
+            self.issued,
+            self.short,
+            self.components,
+            self.pieces,
+        )
 
 
 @dataclass(eq=False, slots=True)
@@ -148,13 +174,23 @@ class OrderEntry:
         self.known, self.kept = order, True
         self.source_version, self.source_sha256 = order.source_version, sha256
 
+    def units_of(self, fulfilment: FulfilmentEntry) -> dict[str, int]:
+        """Units per line of one of its fulfilment orders; of kits, kits, all of whose components it has."""
+        units: dict[str, int] = {}
+        for line in fulfilment.lines:
+            if recipe := self.lines[line.line].recipe:
+                units[line.line] = line.quantity // recipe[line.sku]
+            else:
+                units[line.line] = units.get(line.line, 0) + line.quantity
+        return units
+
     def assigned(self) -> dict[str, int]:
         """Units per line with live fulfilment orders."""
         units: dict[str, int] = {}
         for entry in self.fulfilments.values():
             if entry.live:
-                for line in entry.lines:
-                    units[line.line] = units.get(line.line, 0) + line.quantity
+                for line, number in self.units_of(entry).items():
+                    units[line] = units.get(line, 0) + number
         return units
 
     def open_units(self) -> dict[str, int]:

@@ -116,8 +116,8 @@ def _apply(turn: _Round, command: FulfilmentCommand) -> Refusal | None:
 
 
 def _issue(key: str, parent: OrderEntry, entry: FulfilmentEntry) -> IssueHolds:
-    for line in entry.lines:
-        parent.lines[line.line].issued += line.quantity
+    for line, units in parent.units_of(entry).items():
+        parent.lines[line].issued += units
     lines = tuple({"hold": line.hold, "quantity": line.quantity} for line in entry.lines)
     return IssueHolds.model_validate({"key": key, "scope": SCOPE, "lines": lines, "reference": parent.external_id})
 

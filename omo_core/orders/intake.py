@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from omo_core.inventory import apply_many, holds_of
 from omo_core.model.errors import InvariantViolation
 from omo_core.model.fulfilment import FulfilmentState, OrderState, PlacedOrder
 from omo_core.model.network import DeliveryMethod
-from omo_core.model.orders import Order, OrderStatus
+from omo_core.model.orders import MAX_LINES, Order, OrderStatus
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import ReleaseHolds
 from omo_core.model.stock_commands import StockCommand
@@ -33,6 +33,7 @@ class _Intake:
     """What one transaction's intake gathers before it touches stock."""
 
     book: OrderBook
+    kits: Mapping[str, Mapping[str, int]]
     stock: list[StockCommand]
     to_source: list[OrderEntry]
 
@@ -46,7 +47,7 @@ def place_orders(
     left are refused and change nothing. A changed order's unsent part is sourced anew. With `offer=False` goods
     are held provisionally and nodes hear nothing until `run_wave`.
     """
-    intake = _Intake(OrderBook(tx), [], [])
+    intake = _Intake(OrderBook(tx), context.kits, [], [])
     known = intake.book.load_identities((order.channel, order.external_id) for order in orders)
     newer = [
         entry
@@ -74,7 +75,7 @@ def place_orders(
 def cancel_orders(tx: Transaction, cancellations: Sequence[CancelOrder]) -> list[PlacedOrder]:
     """Cancel what has not left; an order not known yet is remembered as cancelled, so that it cannot come later."""
     book = OrderBook(tx)
-    intake = _Intake(book, [], [])
+    intake = _Intake(book, {}, [], [])
     known = book.load_identities((one.channel, one.external_id) for one in cancellations)
     answers: list[tuple[OrderEntry, tuple[Refusal, ...]]] = []
     for one in cancellations:
@@ -104,7 +105,9 @@ def _unusable(order: Order, skus: set[str], context: SourcingContext) -> tuple[R
     unknown = [Refusal.of("unknown_sku", sku=line.sku) for line in order.fulfillable() if line.sku not in skus]
     pickups = {one.pickup_node for one in order.deliveries if one.method is DeliveryMethod.PICKUP}
     nowhere = [Refusal.of("unknown_node", node=node) for node in sorted(map(str, pickups - context.nodes))]
-    return (*nameless, *unknown, *nowhere)
+    pieces = sum(len(context.kits.get(line.sku or "", "-")) for line in order.fulfillable()) if context.kits else 0
+    too_many = [Refusal.of("too_many_components", order=name, limit=MAX_LINES)] if pieces > MAX_LINES else []
+    return (*nameless, *unknown, *nowhere, *too_many)
 
 
 def _new_entry(tx: Transaction, order: Order) -> OrderEntry:
@@ -218,6 +221,8 @@ def _decide_lines(intake: _Intake, entry: OrderEntry, order: Order) -> None:
             continue
         units = 0 if order.status is OrderStatus.CLOSED or order.test else line.current_quantity
         row = entry.lines.setdefault(line.line, LineEntry(line.line, position, line.sku, line.quantity, units))
+        if row.sku != line.sku or not row.issued:
+            row.put_together(intake.kits.get(line.sku))
         row.position, row.sku, row.ordered = position, line.sku, line.quantity
         row.wanted, row.short = max(units, row.issued), 0
     entry.settle()

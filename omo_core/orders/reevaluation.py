@@ -23,9 +23,10 @@ from omo_core.model.values import ChannelId, Count, Identifier, Value
 from omo_core.orders.book import OrderBook, read_documents
 from omo_core.orders.deciding import demand_of
 from omo_core.orders.entries import FulfilmentEntry, OrderEntry
+from omo_core.orders.kits import kits_of
 from omo_core.orders.moves import Move, groups_worth_it
 from omo_core.orders.parts import Part
-from omo_core.orders.sourcing import SCOPE, SourcingContext, offer_part, record_decisions
+from omo_core.orders.sourcing import SCOPE, SourcingContext, holds_by_cell, offer_part, record_decisions
 from omo_core.orders.swaps import command_of
 from omo_core.storage import operations, tables
 from omo_core.storage.operations import Keyed
@@ -215,11 +216,14 @@ def _orders_with_work(tx: Transaction, command: Reevaluate) -> list[str]:
 def _deliveries(
     tx: Transaction, entry: OrderEntry, states: Iterable[FulfilmentState], context: SourcingContext
 ) -> list[_Delivery]:
-    """An order's movable work by delivery; what was promised within the hour is on its way already."""
+    """An order's movable work by delivery; what was promised within the hour is on its way already, kits stay whole."""
     delivery_of = {line.line: line.delivery for line in entry.order.fulfillable()}
+    kits = kits_of(entry)
     work: dict[tuple[int, str], list[FulfilmentEntry]] = defaultdict(list)
     for one in entry.fulfilments.values():
         number = delivery_of.get(one.lines[0].line)
+        if any(line.line in kits for line in one.lines):
+            continue
         if one.state in states and one.method != DeliveryMethod.ONE_HOUR.value and number is not None:
             work[number, one.method].append(one)
     excluded = entry.rejecting_nodes() | context.withheld(entry.channel)
@@ -314,7 +318,7 @@ def _moved(tx: Transaction, entry: OrderEntry, move: Move, answer: StockAnswer, 
         one.change(FulfilmentState.CANCELLED, tx.now_us)
         one.reject_code, one.reject_reason = REASSIGNED, "another plan serves this and other orders better"
     entry.attempt += 1
-    holds = {(hold.line, hold.node): hold.hold for hold in answer.holds if hold.pending and hold.owner == move.order}
+    holds = holds_by_cell(answer, move.order)
     known = set(entry.fulfilments)
     for method, kept, plan in move.plans:
         offer_part(tx, Part(entry, method, kept), holds)

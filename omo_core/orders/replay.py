@@ -25,6 +25,7 @@ from omo_core.orders.deciding import (
     solver_of,
     stock_digest,
 )
+from omo_core.orders.kits import told_in_kits
 from omo_core.orders.policies import policy_of
 from omo_core.orders.quota_limits import WithinQuotas
 from omo_core.orders.sourcing import SourcingContext
@@ -162,7 +163,9 @@ def demands_of(wave: Wave, orders: Mapping[str, Order], context: SourcingContext
         for number, lines in one.deliveries.items():
             if number >= len(order.deliveries):
                 raise InvalidInput(f"order {one.order!r} has no delivery {number} any more; it cannot be replayed")
-            asked = [DemandLine(line, sku, units) for line, sku, units in lines]
+            asked = [
+                DemandLine(line, sku, units, together=line if line in one.kits else None) for line, sku, units in lines
+            ]
             delivery = order.deliveries[number]
             demands.append(
                 demand_of(
@@ -206,7 +209,11 @@ def _documents(
             demand_of(order_id, int(number), delivery, (), at=at, excluded=frozenset(), channel=order.channel)
         )
     allowed = WithinQuotas(list(demands), dict(wave.cuts), emptied)
-    made = [(method, allowed.with_cuts(plan)) for method, plan in decided]
+    kits = {one.order: one.kits for one in wave.orders}
+    made = [
+        (method, allowed.with_cuts(told_in_kits(plan, kits[demand.order.rpartition("#")[0]])))
+        for demand, (method, plan) in zip(demands, decided, strict=True)
+    ]
     made += [(demand.method, plan) for demand, plan in allowed.empty_plans()]
     for method, plan in made:
         yield json.loads(to_json(decision_document(method, plan)))

@@ -11,16 +11,17 @@ from itertools import chain
 from typing import Final
 
 from pydantic_core import to_json
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, exists, select
 
 from omo_core.allocation import Assignment, DemandLine, NetworkIndex, OrderDemand, SourcingPolicy, solve
-from omo_core.inventory import apply_many, available_of_skus, holds_of
+from omo_core.inventory import apply_many, available_kits, available_of_skus, holds_of
 from omo_core.model.fulfilment import FulfilmentState, OrderState, PlacedOrder
 from omo_core.model.network import Network, Node
 from omo_core.model.stock import SELLABLE, Hold, StockAnswer
 from omo_core.orders.book import OrderBook, read_documents
 from omo_core.orders.deciding import Solver, decide, decision_document, demand_of, stock_digest
 from omo_core.orders.entries import FulfilmentEntry, OrderEntry, fulfilment_lines
+from omo_core.orders.kits import Kits, OneNode, demand_lines, kits_of, told_in_kits, within_one_node
 from omo_core.orders.parts import Part, Solve, Sourced
 from omo_core.orders.policies import remember_policy
 from omo_core.orders.quota_limits import WithinQuotas, within_quotas
@@ -40,12 +41,20 @@ class SourcingContext:
     """What sourcing needs beside the orders: the network, indexed once, with its version in the pool; policy; solver."""
 
     def __init__(
-        self, network: Network, policy: SourcingPolicy, network_version: int = 0, solver: Solver = solve
+        self,
+        network: Network,
+        policy: SourcingPolicy,
+        network_version: int = 0,
+        solver: Solver = solve,
+        *,
+        kits: Mapping[str, Mapping[str, int]] | None = None,
     ) -> None:
         self.network = network
         self.policy = policy
         self.network_version = network_version
         self.solver = solver
+        self.kits = kits or {}
+        """Kit → component → units that one takes."""
 
     def solved_by(self, solver: Solver) -> SourcingContext:
         """The same network and policy with another solver."""
@@ -84,6 +93,8 @@ class Question:
     stock: Sequence[tuple[str, str, int]]
     allowed: WithinQuotas
     document: str
+    kits: Mapping[str, Kits]
+    """By demand's order, of those that want any."""
 
 
 def retry_short(tx: Transaction, context: SourcingContext, *, after: str = "", limit: int = 1_000) -> list[PlacedOrder]:
@@ -102,11 +113,14 @@ def retry_short(tx: Transaction, context: SourcingContext, *, after: str = "", l
         stock.on_hand - stock.reserved - stock.safety > 0,
         1000 * (stock.on_hand - stock.reserved - 1) >= stock.safety_permille * stock.on_hand,
     )
+    may_have: ColumnElement[bool] = has_free
+    if context.kits:
+        may_have |= line.components.is_not(None) & line.sku.in_(_short_kits_with_parts(tx))
     query = (
         select(line.order_id)
         .distinct()
         .join(tables.order, (order.pool_id == line.pool_id) & (order.order_id == line.order_id))
-        .where(line.pool_id == tx.pool, line.short > 0, order.state.in_(states), line.order_id > after, has_free)
+        .where(line.pool_id == tx.pool, line.short > 0, order.state.in_(states), line.order_id > after, may_have)
         .order_by(line.order_id)
         .limit(limit)
     )
@@ -115,6 +129,13 @@ def retry_short(tx: Transaction, context: SourcingContext, *, after: str = "", l
     source(tx, entries, context)
     book.save()
     return [entry.answer() for entry in entries]
+
+
+def _short_kits_with_parts(tx: Transaction) -> list[str]:
+    """Kits that orders lack and that some node could put together now."""
+    line = tables.order_line.c
+    query = select(line.sku).distinct().where(line.pool_id == tx.pool, line.short > 0, line.components.is_not(None))
+    return sorted({kit for kit, _ in available_kits(tx, [row.sku for row in tx.connection.execute(query)])})
 
 
 def source(
@@ -193,14 +214,17 @@ def ask(
     Each entry's `attempt` is that of the decision to come.
     """
     wave = tx.new_id()
-    demands = [demand for entry in entries for demand in _demands(tx, entry, context)]
+    kits: dict[str, Kits] = {}
+    demands = [demand for entry in entries for demand in _demands(tx, entry, context, kits)]
     skus = sorted({line.sku for demand in demands for line in demand.lines})
     stock = available_of_skus(tx, skus, owners=list(provisional))
     by_order = {entry.order_id: entry for entry in entries}
     channels = {demand.order: by_order[_order_of(demand)].channel for demand in demands}
-    allowed = within_quotas(tx, demands, channels, stock, chain.from_iterable(provisional.values()))
+    whole = within_one_node(demands, kits, stock, context.index, context.policy) if kits else OneNode(demands)
+    allowed = within_quotas(tx, whole.demands, channels, stock, chain.from_iterable(provisional.values()), kits=kits)
+    allowed.also_cut(whole.cuts, whole.emptied)
     document = wave_document(entries, allowed, provisional)
-    return Question(wave, tx.now_us, entries, provisional, stock, allowed, document)
+    return Question(wave, tx.now_us, entries, provisional, stock, allowed, document, kits)
 
 
 def answer(question: Question, context: SourcingContext) -> Sourced:
@@ -209,7 +233,11 @@ def answer(question: Question, context: SourcingContext) -> Sourced:
     entries = {entry.order_id: entry for entry in question.entries}
     decided = decide(context.index, context.policy, allowed.demands, question.stock, context.solver)
     parts = [
-        Part(entries[_order_of(demand)], method, allowed.with_cuts(plan))
+        Part(
+            entries[_order_of(demand)],
+            method,
+            allowed.with_cuts(told_in_kits(plan, question.kits.get(demand.order, {}))),
+        )
         for demand, (method, plan) in zip(allowed.demands, decided, strict=True)
     ]
     parts += [Part(entries[_order_of(demand)], demand.method, plan) for demand, plan in allowed.empty_plans()]
@@ -223,14 +251,15 @@ def _order_of(demand: OrderDemand) -> str:
     return demand.order.rpartition("#")[0]
 
 
-def _demands(tx: Transaction, entry: OrderEntry, context: SourcingContext) -> list[OrderDemand]:
-    """One demand per delivery that has open lines."""
+def _demands(tx: Transaction, entry: OrderEntry, context: SourcingContext, kits: dict[str, Kits]) -> list[OrderDemand]:
+    """One demand per delivery that has open lines; those of orders with kits are entered into `kits`."""
     open_units = entry.open_units()
-    order = entry.order
+    order, own_kits = entry.order, kits_of(entry)
     lines: dict[int, list[DemandLine]] = defaultdict(list)
     for line in order.fulfillable():
         if line.sku is not None and line.line in open_units:
-            lines[line.delivery].append(DemandLine(line=line.line, sku=line.sku, quantity=open_units[line.line]))
+            kit = own_kits.get(line.line)
+            lines[line.delivery] += demand_lines(line.line, line.sku, open_units[line.line], kit)
     excluded = entry.rejecting_nodes() | context.withheld(entry.channel)
     demands = []
     for number, own in sorted(lines.items()):
@@ -238,6 +267,8 @@ def _demands(tx: Transaction, entry: OrderEntry, context: SourcingContext) -> li
         demands.append(
             demand_of(entry.order_id, number, delivery, own, at=tx.now, excluded=excluded, channel=entry.channel)
         )
+    if own_kits:
+        kits.update((demand.order, own_kits) for demand in demands)
     return demands
 
 
@@ -270,9 +301,7 @@ def _record(tx: Transaction, parts: Sequence[Part], answer: StockAnswer | None, 
         for shortfall in part.plan.shortfalls:
             entry.lines[shortfall.line].short = shortfall.missing
     if answer is not None and offer:
-        holds = {
-            (hold.line, hold.node): hold.hold for hold in answer.holds if hold.pending and hold.owner == entry.order_id
-        }
+        holds = holds_by_cell(answer, entry.order_id)
         for part in parts:
             offer_part(tx, part, holds)
     entry.settle()
@@ -287,8 +316,15 @@ def _is_nothing_new(parts: Sequence[Part]) -> bool:
     return all(entry.lines[line].short == units for line, units in missing.items())
 
 
-def offer_part(tx: Transaction, part: Part, holds: Mapping[tuple[str, str], str]) -> None:
-    """A fulfilment order for each node of the part; `holds` are its holds by (line, node)."""
+def holds_by_cell(answer: StockAnswer, order: str) -> dict[tuple[str, str, str], str]:
+    """The order's open holds of an answer, by (line, sku, node): a line of a kit holds several items."""
+    return {
+        (hold.line, hold.sku, hold.node): hold.hold for hold in answer.holds if hold.pending and hold.owner == order
+    }
+
+
+def offer_part(tx: Transaction, part: Part, holds: Mapping[tuple[str, str, str], str]) -> None:
+    """A fulfilment order for each node of the part; `holds` are those of `holds_by_cell`."""
     by_node: dict[str, list[Assignment]] = defaultdict(list)
     for one in part.plan.assignments:
         by_node[one.node].append(one)
@@ -302,7 +338,7 @@ def offer_part(tx: Transaction, part: Part, holds: Mapping[tuple[str, str], str]
             attempt=part.entry.attempt,
             why=own[0].why,
             offered_at_us=tx.now_us,
-            lines=fulfilment_lines((holds[one.line, node], one.line, one.sku, one.quantity) for one in own),
+            lines=fulfilment_lines((holds[one.line, one.sku, node], one.line, one.sku, one.quantity) for one in own),
             changed=True,
         )
         part.entry.fulfilments[fulfilment.fulfilment] = fulfilment

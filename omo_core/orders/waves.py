@@ -16,6 +16,7 @@ from omo_core.model.refusals import Refusal
 from omo_core.model.stock import Hold
 from omo_core.orders.deciding import StockRow
 from omo_core.orders.entries import OrderEntry
+from omo_core.orders.kits import Kit, Kits, kits_of
 from omo_core.orders.quota_limits import WithinQuotas
 from omo_core.storage import tables
 from omo_core.storage.clock import from_us, to_us
@@ -40,6 +41,8 @@ class WaveOrder:
     rejected_by: tuple[str, ...] = ()
     provisional: tuple[StockRow, ...] = ()
     """Units that its own holds kept and that counted as free."""
+    kits: Kits = field(default_factory=dict)
+    """Its lines of kits, whose units are of components."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,8 @@ def wave_document(
         }
         if rejecting := entry.rejecting_nodes():
             one["rejected_by"] = sorted(rejecting)
+        if kits := kits_of(entry):
+            one["kits"] = kits
         if own := provisional.get(entry.order_id):
             one["provisional"] = [(hold.sku, hold.node, hold.pending) for hold in own]
         orders.append(one)
@@ -166,5 +171,6 @@ def _orders(documents: Iterable[Mapping[str, Any]]) -> Iterable[WaveOrder]:
                 for number, lines in one["deliveries"].items()
             },
             rejected_by=tuple(one.get("rejected_by", ())),
+            kits={line: Kit(sku, recipe) for line, (sku, recipe) in one.get("kits", {}).items()},
             provisional=tuple((sku, node, units) for sku, node, units in one.get("provisional", ())),
         )

@@ -36,6 +36,7 @@ ASSUMPTIONS: Final = (
     "anew at once, and what the first decision cost stays counted.",
     "The network, where orders go, and shares of safety stock are today's.",
     "Quotas leave each order what they left it then.",
+    "Of a kit that loses a part to a movement only that part is sourced anew.",
 )
 
 
@@ -210,7 +211,7 @@ class _Run:
                 taken[pair] -= units
                 standing.missing.setdefault(name, Counter())[pair[0]] += units
                 self._figures.displace(order, pair[1], units)
-                yield replace(standing.demands[name], lines=_lines(standing.missing[name]))
+                yield replace(standing.demands[name], lines=_lines(standing.demands[name], standing.missing[name]))
 
     def _solve(self, wave: Wave) -> None:
         afresh = frozenset(one.order for one in wave.orders if self._begins(one))
@@ -222,7 +223,7 @@ class _Run:
                 standing.demands[demand.order] = demand
                 demands.append(demand)
             elif missing := standing.missing.get(demand.order):
-                demands.append(replace(demand, lines=_lines(missing)))
+                demands.append(replace(demand, lines=_lines(standing.demands[demand.order], missing)))
         self._decide(demands, afresh)
 
     def _begins(self, one: WaveOrder) -> bool:
@@ -264,5 +265,7 @@ class _Run:
         return [row for row in rows if row[2]]
 
 
-def _lines(units: Mapping[str, int]) -> tuple[DemandLine, ...]:
-    return tuple(DemandLine(sku, sku, wanted) for sku, wanted in units.items())
+def _lines(demand: OrderDemand, units: Mapping[str, int]) -> tuple[DemandLine, ...]:
+    """What is missing of a demand, item by item; what had to come from one node still has to."""
+    marks = {line.sku: line.together for line in demand.lines if line.together is not None}
+    return tuple(DemandLine(sku, sku, wanted, marks.get(sku)) for sku, wanted in units.items())

@@ -97,6 +97,13 @@ def components_of(tx: Transaction, skus: Sequence[str]) -> dict[str, dict[str, i
     return {sku: parts for sku, parts in kits.items() if parts}
 
 
+def all_components(tx: Transaction) -> dict[str, dict[str, int]]:
+    """What every kit of the pool is put together from; walks all items, so keep what it gives."""
+    item = tables.item.c
+    query = select(item.sku, item.document).where(item.pool_id == tx.pool, item.document.like('%"components":{"%'))
+    return {row.sku: json.loads(row.document)["components"] for row in tx.connection.execute(query.order_by(item.sku))}
+
+
 def kit_skus(tx: Transaction, skus: Sequence[str] | None = None) -> list[str]:
     """The kits of the pool, or those among the SKUs, in order."""
     item = tables.item.c

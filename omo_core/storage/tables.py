@@ -220,10 +220,16 @@ order_line = _table(
     _int("wanted"),
     _int("issued"),
     _int("short"),
+    _text("components", null=True),
+    _int("pieces", null=True),
     CheckConstraint("0 <= issued AND 0 <= short AND 0 <= wanted AND wanted <= ordered", name="counts"),
     **_IN_KEY,
 )
-"""The fulfillable lines: `wanted` is what the buyer still wants in all, `issued` what went, `short` what no node had."""
+"""The fulfillable lines: `wanted` is what the buyer still wants in all, `issued` what went, `short` what no node had.
+
+Of a kit, `components` is what one is put together from, as it was when the line was taken in, as JSON, and `pieces` how
+many units that are in all; null of an item.
+"""
 
 fulfilment = _table(
     "fulfilment",

@@ -233,6 +233,8 @@ def upgrade() -> None:
         _int("wanted"),
         _int("issued"),
         _int("short"),
+        _text("components", null=True),
+        _int("pieces", null=True),
         sa.PrimaryKeyConstraint("pool_id", "order_id", "line", name=op.f("pk_omo_order_line")),
         sa.CheckConstraint(
             "0 <= issued AND 0 <= short AND 0 <= wanted AND wanted <= ordered", name=op.f("ck_omo_order_line_counts")
