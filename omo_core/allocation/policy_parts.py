@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from omo_core.allocation.policy_filters import Metres, NodeFilter, OrderFilter
+from omo_core.allocation.work_budget import WorkBudget, work_of
 from omo_core.model.network import NodeKind
 from omo_core.model.values import Count, Identifier, Value
 
@@ -121,7 +122,11 @@ class MissingData(Value):
 class SolverChoice(Value):
     """How a wave is decided, and how much work that may take; the same work gives the same plan on any machine."""
 
-    method: Literal["greedy", "exact"] = "greedy"
-    """`exact` proves small waves optimal; a wave too large for it is decided by `greedy`."""
+    method: Literal["greedy", "exact", "wave"] = "greedy"
+    """`exact` proves small waves optimal; one too large for it is decided by `greedy`. `wave` decides any number of
+    orders together, and proves how far its plan may be from the best."""
     search_nodes: Annotated[int, Field(ge=1, le=1_000_000_000)] = 20_000
     """Of the exact solver's tree; a search that ends before the proof says so."""
+    work: Annotated[WorkBudget, BeforeValidator(work_of)] = WorkBudget()
+    """Of the wave solver, step by step or by a name such as `quick`. The policy keeps the steps, not the name, so that
+    a stored decision is made again with the same work."""

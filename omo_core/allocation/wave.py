@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from omo_core.allocation.certificate import solve_dual_over_network
 from omo_core.allocation.columns_near import list_near
-from omo_core.allocation.dual import DECAY, ITERATIONS
+from omo_core.allocation.dual import ITERATIONS
 from omo_core.allocation.exact import solve_exact
 from omo_core.allocation.greedy import solve_greedy
 from omo_core.allocation.plan import Plan
@@ -135,15 +135,13 @@ class _Search:
         self.problem = self.best.problem
         self.decided = np.zeros(self.problem.orders, dtype=np.bool_)
         yield "greedy"
-        if self._is_tiny():
+        yield from self._price()
+        if not self._is_proven() and self._is_tiny():
             exact = solve_exact(self.problem, search_nodes=EXACT_SEARCH_NODES)
-            self.lower_bound_minor = exact.lower_bound_minor
+            self._prove(exact.lower_bound_minor or 0)
             if exact.cost_minor <= self.cost_minor:
                 self.best, self.cost_minor = exact, exact.cost_minor
             yield "exact"
-        if self._is_proven():
-            return
-        yield from self._price()
         if self._is_proven():
             return
         yield from self._improve()
@@ -162,7 +160,8 @@ class _Search:
         found = solve_dual_over_network(
             self.problem,
             iterations=iterations,
-            decay=DECAY ** (ITERATIONS / max(iterations, ITERATIONS)),
+            step=self.budget.step,
+            decay=self.budget.decay ** (ITERATIONS / max(iterations, ITERATIONS)),
             threads=self.threads,
             stop=self.watch.is_over,
         )

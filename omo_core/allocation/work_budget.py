@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field
 
@@ -14,6 +14,11 @@ class WorkBudget(Value):
 
     iterations: Annotated[int, Field(ge=1, le=100_000)] = 120
     """Of the prices' ascent; four times as many for a wave of few orders, where they cost next to nothing."""
+    step: Annotated[float, Field(gt=0.0, le=1_000.0)] = 0.12
+    """How far a price moves at first, in what a shipment with one unit costs. Where goods are scarce a price must come
+    near what not serving costs: with few iterations only long steps get there."""
+    decay: Annotated[float, Field(gt=0.0, le=1.0)] = 0.97
+    """How much of a step the next one is; slower where there are more than 120 iterations."""
     trials_per_order: Annotated[float, Field(ge=0.0, le=1_000.0)] = 3.0
     """Of ruin and recreate."""
     window_passes: Annotated[int, Field(ge=0, le=100)] = 1
@@ -25,6 +30,11 @@ class WorkBudget(Value):
     an order costs on average."""
     window_search_nodes: Annotated[int, Field(ge=1, le=1_000_000_000)] = 200
     """Of the tree of each window's integer program."""
+
+    @classmethod
+    def brief(cls) -> Self:
+        """Milliseconds for some dozens of orders: few long steps of the prices, one trial for two orders."""
+        return cls(iterations=5, step=6.0, decay=0.8, trials_per_order=0.5, window_passes=0)
 
     @classmethod
     def quick(cls) -> Self:
@@ -40,3 +50,17 @@ class WorkBudget(Value):
     def thorough(cls) -> Self:
         """Prices to the end, and windows that grow."""
         return cls(iterations=250, trials_per_order=4.0, window_passes=4, window_orders=8_000)
+
+
+NAMED: Final = ("brief", "quick", "standard", "thorough")
+"""Budgets that a policy may name."""
+
+
+def work_of(work: Any) -> Any:
+    """The budget of that name; what is no text is left for the reader of the fields. Raises `ValueError`."""
+    if not isinstance(work, str):
+        return work
+    if work not in NAMED:
+        raise ValueError(f"there is no work named {work!r}; use one of {', '.join(NAMED)}, or write its steps")
+    budget: WorkBudget = getattr(WorkBudget, work)()
+    return budget

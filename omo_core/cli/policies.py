@@ -37,7 +37,7 @@ def what_if(
     since: Day = None,
     until: Day = None,
     solver: Annotated[
-        str, typer.Option("--solver", metavar="NAME", help="greedy, exact, …; policy: what each asks for.")
+        str, typer.Option("--solver", metavar="NAME", help="greedy, exact, wave; policy: what each asks for.")
     ] = "policy",
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write the comparison there as one HTML page.")

@@ -7,12 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
 
 import numpy as np
 from pydantic_core import to_json
 
-import omo_core.allocation as allocator
 from omo_core.allocation import (
     AllocationProblem,
     DemandLine,
@@ -25,6 +23,7 @@ from omo_core.allocation import (
     solve_exact,
     solve_greedy,
 )
+from omo_core.allocation.solving import solve_jointly
 from omo_core.model.errors import InvalidInput
 from omo_core.model.network import DeliveryMethod
 from omo_core.model.orders import Delivery
@@ -150,13 +149,7 @@ def stock_digest(stock: Sequence[StockRow], demands: Sequence[OrderDemand]) -> s
 
 def solvers() -> dict[str, Solver]:
     """The allocator's solvers by name; `policy` is the one that the policy asks for."""
-    found: dict[str, Solver] = {"policy": solve, "greedy": solve_greedy, "exact": solve_exact}
-    if (whole := getattr(allocator, WAVE_SOLVER, None)) is not None:
-        found["wave"] = whole
-    return found
-
-
-WAVE_SOLVER: Final = "solve_wave"
+    return {"policy": solve, "greedy": solve_greedy, "exact": solve_exact, "wave": solve_jointly}
 
 
 def solver_of(solver: Solver | str) -> Solver:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from omo_core.allocation import AllocationProblem, Plan, SourcingPolicy, solve_greedy
+from omo_core.allocation import AllocationProblem, Plan, SourcingPolicy, WorkBudget, solve_greedy
 from omo_core.hub import OrderHub
 from omo_core.model.errors import InvalidInput
 from omo_core.model.fulfilment import PlacedOrder
@@ -148,5 +148,18 @@ def test_what_was_not_decided_cannot_be_replayed(hub: OrderHub) -> None:
     with pytest.raises(InvalidInput, match="it has: none"):
         hub.sourcing.replay("nobody")
     assert placed.order is not None
-    with pytest.raises(InvalidInput, match="no solver 'magic'; use one of exact, greedy, policy"):
+    with pytest.raises(InvalidInput, match="no solver 'magic'; use one of exact, greedy, policy, wave"):
         hub.sourcing.replay(placed.order, solver="magic")
+
+
+def test_a_wave_is_solved_again_with_the_work_its_policy_allowed(hub: OrderHub) -> None:
+    """Its steps are kept with it, whatever budget the policy of today names."""
+    hub.network.load(NETWORK.model_copy(update={"policy": {"solver": {"method": "wave", "work": "brief"}}}))
+    stock(hub, {("A", NEAR): 2, ("A", CLOSE): 2, ("A", FAR): 2})
+    hub.orders.place_many([order(str(number), {"A": 1}) for number in range(1, 6)])
+    hub.network.load(NETWORK.model_copy(update={"policy": {"solver": {"method": "wave", "work": "thorough"}}}))
+    one = again(hub, found(hub, "5"))
+    assert (one.solver, one.same) == ("wave", True)
+    assert one.policy.solver is not None
+    assert one.policy.solver.work == WorkBudget.brief()
+    assert hub.sourcing.replay(one.order, solver="greedy").solver == "greedy"
