@@ -30,6 +30,7 @@ from omo_core.allocation.policy_parts import (
     Promise,
     Reliability,
     Service,
+    SlotWork,
     SolverChoice,
     Surcharge,
 )
@@ -146,6 +147,8 @@ class SourcingPolicy(PolicyPrices):
     """A pickup order needs a node that is open at its instant."""
     keep_back: tuple[KeepBack, ...] = Field(default=(), max_length=MAX_NAMED)
     last_units: LastUnits | None = None
+    slot_work: SlotWork | None = None
+    """Claim nodes' slots with the goods, and plan with what is left of them; None: slots are the host's own matter."""
     balance_load: BalanceLoad | None = None
     reliability: Reliability | None = None
     promise: Promise | None = None

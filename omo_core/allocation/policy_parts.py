@@ -52,6 +52,34 @@ class KeepBack(Value):
     units: Count
 
 
+class SlotWork(Value):
+    """What an order takes from its node's slot of capacity; a node without a slot can take any work.
+
+    By default slots count orders; `per_order: 0, per_line: 1` counts lines, `per_unit` units.
+    """
+
+    per_order: Annotated[int, Field(ge=0, le=1_000_000)] = 1
+    per_line: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    per_unit: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    hours: Annotated[int, Field(ge=1, le=8_784)] = 24
+    """How long the slot that began last counts, where none follows it."""
+
+    @model_validator(mode="after")
+    def _counts_something(self) -> Self:
+        if not self.per_order + self.per_line + self.per_unit:
+            raise ValueError("slot work counts nothing; give per_order, per_line or per_unit more than 0")
+        return self
+
+    @property
+    def counts_orders(self) -> bool:
+        """Whether a delivery is one piece of work, whatever is in it."""
+        return (self.per_order, self.per_line, self.per_unit) == (1, 0, 0)
+
+    def of(self, lines: int, units: int) -> int:
+        """The work of one delivery's items at one node."""
+        return self.per_order + self.per_line * lines + self.per_unit * units
+
+
 class LastUnits(Value):
     """What it costs to take a unit where few were left before the wave; without a price nothing is taken there."""
 

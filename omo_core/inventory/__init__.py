@@ -12,7 +12,7 @@ from omo_core.inventory.availability import (
     levels_of_skus,
 )
 from omo_core.inventory.backorders import backorder_caps, backorders_of
-from omo_core.inventory.capacity import claims_of, slot_levels
+from omo_core.inventory.capacity import claims_of, has_claims, slot_levels, slots_begun
 from omo_core.inventory.count_tasks import open_count_tasks
 from omo_core.inventory.extensions import extension_limit, set_extension_limit
 from omo_core.inventory.holds import expire_holds, holds_of
@@ -41,6 +41,7 @@ __all__ = [
     "claims_of",
     "expire_holds",
     "extension_limit",
+    "has_claims",
     "holds_of",
     "holds_of_kit",
     "inbound_due",
@@ -55,5 +56,6 @@ __all__ = [
     "set_extension_limit",
     "set_safety_rule",
     "slot_levels",
+    "slots_begun",
     "transfers_of",
 ]

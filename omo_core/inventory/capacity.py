@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self
 
+from sqlalchemy import select
+
 from omo_core.inventory.working import HeldUnits, WorkingSet
 from omo_core.model.errors import InvariantViolation
 from omo_core.model.promised import ClaimRef, SlotClaim, SlotLevel, SlotRequest
@@ -218,6 +220,28 @@ def slot_levels(tx: Transaction, slots: Iterable[tuple[str, datetime]]) -> list[
         slot_at = from_us(slot_at_us)
         levels.append(SlotLevel(node=node, slot_at=slot_at, capacity=capacity, used=used, version=version))
     return levels
+
+
+def slots_begun(tx: Transaction, hours: int) -> list[SlotLevel]:
+    """Each node's slot that began last and not longer than so many hours ago, in order of the nodes."""
+    slot = tables.capacity_slot.c
+    since_us = tx.now_us - hours * 3_600_000_000
+    query = (
+        select(*(slot[name] for name in _SLOT_COLUMNS))
+        .where(slot.pool_id == tx.pool, slot.slot_at_us > since_us, slot.slot_at_us <= tx.now_us)
+        .order_by(slot.node, slot.slot_at_us)
+    )
+    last = {row.node: row for row in tx.connection.execute(query)}
+    return [
+        SlotLevel(node=node, slot_at=from_us(row.slot_at_us), capacity=row.capacity, used=row.used, version=row.version)
+        for node, row in last.items()
+    ]
+
+
+def has_claims(tx: Transaction) -> bool:
+    """Whether anybody ever claimed of a slot."""
+    claim = tables.slot_claim.c
+    return tx.connection.execute(select(claim.owner).where(claim.pool_id == tx.pool).limit(1)).first() is not None
 
 
 def claims_of(tx: Transaction, owners: Iterable[str]) -> list[SlotClaim]:

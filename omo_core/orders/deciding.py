@@ -15,6 +15,7 @@ from omo_core.allocation import (
     AllocationProblem,
     DemandLine,
     NetworkIndex,
+    NodeWork,
     OrderDemand,
     OrderPlan,
     Plan,
@@ -24,6 +25,7 @@ from omo_core.allocation import (
     solve_greedy,
 )
 from omo_core.allocation.solving import solve_jointly
+from omo_core.allocation.special import work_of_nodes
 from omo_core.model.errors import InvalidInput
 from omo_core.model.network import DeliveryMethod
 from omo_core.model.orders import Delivery
@@ -64,12 +66,18 @@ def decide(
     demands: Sequence[OrderDemand],
     stock: Sequence[StockRow],
     solver: Solver = solve_greedy,
+    *,
+    capacity: Mapping[str, int] | None = None,
 ) -> Decided:
     """One plan for all demands; one-hour deliveries that cannot be kept whole are shipped, where the policy says so.
 
-    Those are decided by a second plan, on what the others left.
+    Those are decided by a second plan, on what the others left. `capacity` is what nodes can still take in their slots;
+    it counts only under a policy that says what work is.
     """
-    first = solver(AllocationProblem.build(index, demands, stock, policy))
+    pieces = policy.slot_work
+    left = dict(capacity or {}) if pieces is not None else {}
+    work = {node: NodeWork(pieces.per_order, pieces.per_line, pieces.per_unit) for node in left} if pieces else None
+    first = solver(AllocationProblem.build(index, demands, stock, policy, left, work=work))
     if not policy.one_hour_falls_back_to_ship:
         return Decided(demands, first)
     missing = first.accounts.missing
@@ -82,8 +90,10 @@ def decide(
     if not unkept:
         return Decided(demands, first)
     again = [replace(demands[place], method=DeliveryMethod.SHIP) for place in unkept]
-    left = _what_the_others_left(first, again, stock, set(unkept))
-    second = solver(AllocationProblem.build(index, again, left, policy))
+    goods = _what_the_others_left(first, again, stock, set(unkept))
+    if left:
+        left = _work_left(first, left, unkept)
+    second = solver(AllocationProblem.build(index, again, goods, policy, left, work=work))
     return Decided(demands, first, second, {place: row for row, place in enumerate(unkept)})
 
 
@@ -97,6 +107,15 @@ def _what_the_others_left(
             for sku, node, units in taken_of(plan, place):
                 taken[sku, node] += units
     return [(sku, node, units - taken[sku, node]) for sku, node, units in stock if sku in skus]
+
+
+def _work_left(plan: Plan, capacity: Mapping[str, int], unkept: Sequence[int]) -> dict[str, int]:
+    block, taken = plan.problem.block, plan.taken.copy()
+    for place in unkept:
+        first, stop = block.candidate_ptr[place], block.candidate_ptr[place + 1]
+        taken[block.entry_ptr[first] : block.entry_ptr[stop]] = 0
+    done = work_of_nodes(plan.problem, taken)
+    return {node: units - int(done[plan.problem.index.position[node]]) for node, units in capacity.items()}
 
 
 def taken_of(plan: Plan, row: int) -> Iterator[StockRow]:

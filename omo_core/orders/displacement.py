@@ -10,7 +10,8 @@ from omo_core.model.fulfilment import FulfilmentState, PlacedOrder
 from omo_core.model.stock import Displaced, ReleaseHolds
 from omo_core.model.stock_commands import StockCommand
 from omo_core.orders.book import OrderBook
-from omo_core.orders.sourcing import SCOPE, SourcingContext, source
+from omo_core.orders.slots import SCOPE, claims_to_end, release_of
+from omo_core.orders.sourcing import SourcingContext, source
 from omo_core.storage.transaction import Transaction
 
 
@@ -37,6 +38,8 @@ def resource_displaced(tx: Transaction, displaced: Sequence[Displaced], context:
                 key = f"displaced/{fulfilment.fulfilment}"
                 releases.append(ReleaseHolds(key=key, scope=SCOPE, holds=kept))
         entry.settle()
+    for order, claims in claims_to_end(tx, entries).items():
+        releases += release_of(claims, f"{order}/{book.entries[order].stored_version}")
     for answer in apply_many(tx, releases) if releases else []:
         if not answer.applied:
             raise InvariantViolation(f"stock refused {answer.key}: {answer.refusals[0].sentence}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from omo_core.inventory import apply_many
+from omo_core.inventory import apply_many, has_claims
 from omo_core.model.errors import InvariantViolation
 from omo_core.model.fulfilment import (
     AcceptOffer,
@@ -16,12 +16,15 @@ from omo_core.model.fulfilment import (
     RejectOffer,
     ShipFulfilment,
 )
+from omo_core.model.promised import ClaimRef
+from omo_core.model.promises import FinishSlots
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import ConfirmHolds, IssueHolds, ReleaseHolds
 from omo_core.model.stock_commands import StockCommand
 from omo_core.orders.book import OrderBook
 from omo_core.orders.entries import FulfilmentEntry, OrderEntry
-from omo_core.orders.sourcing import SCOPE, SourcingContext, source
+from omo_core.orders.slots import SCOPE, claims_to_end, release_of
+from omo_core.orders.sourcing import SourcingContext, source
 from omo_core.storage import operations, tables
 from omo_core.storage.transaction import Transaction
 
@@ -42,6 +45,8 @@ class _Round:
     parents: dict[str, OrderEntry] = field(default_factory=dict)
     stock: list[StockCommand] = field(default_factory=list)
     to_source: list[OrderEntry] = field(default_factory=list)
+    done: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(order, node) whose work was done → key of the command that says so to its slot."""
 
 
 def apply_fulfilment(
@@ -56,6 +61,7 @@ def apply_fulfilment(
     turn = _Round(tx, OrderBook(tx))
     _load(turn, [command.fulfilment for command in fresh])
     outcomes = [(command, _apply(turn, command)) for command in fresh]
+    turn.stock += _ended_work(turn)
     for answer in apply_many(tx, turn.stock) if turn.stock else []:
         if not answer.applied:
             raise InvariantViolation(f"stock refused {answer.key}: {answer.refusals[0].sentence}")
@@ -108,9 +114,11 @@ def _apply(turn: _Round, command: FulfilmentCommand) -> Refusal | None:
             entry.change(FulfilmentState.SHIPPED, turn.tx.now_us)
             entry.tracking = command.tracking
             turn.stock.append(_issue(key, parent, entry))
+            turn.done[parent.order_id, entry.node] = f"slots/{key}"
         case CollectFulfilment():
             entry.change(FulfilmentState.COLLECTED, turn.tx.now_us)
             turn.stock.append(_issue(key, parent, entry))
+            turn.done[parent.order_id, entry.node] = f"slots/{key}"
     parent.touched = True
     return None
 
@@ -120,6 +128,20 @@ def _issue(key: str, parent: OrderEntry, entry: FulfilmentEntry) -> IssueHolds:
         parent.lines[line].issued += units
     lines = tuple({"hold": line.hold, "quantity": line.quantity} for line in entry.lines)
     return IssueHolds.model_validate({"key": key, "scope": SCOPE, "lines": lines, "reference": parent.external_id})
+
+
+def _ended_work(turn: _Round) -> list[StockCommand]:
+    """Slots learn of work that was done, and get back what nobody will do."""
+    commands: list[StockCommand] = []
+    if turn.done and has_claims(turn.tx):
+        commands += [
+            FinishSlots(key=key, scope=SCOPE, claims=(ClaimRef(owner=order, node=node),))
+            for (order, node), key in turn.done.items()
+        ]
+    for order, own in claims_to_end(turn.tx, turn.to_source).items():
+        kept = [one for one in own if (order, one.node) not in turn.done]
+        commands += release_of(kept, f"{order}/{turn.book.entries[order].stored_version}")
+    return commands
 
 
 def _new_offers(entry: OrderEntry) -> list[FulfilmentEntry]:

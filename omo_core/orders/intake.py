@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from omo_core.inventory import apply_many, holds_of
 from omo_core.model.errors import InvariantViolation
@@ -16,7 +16,8 @@ from omo_core.model.stock_commands import StockCommand
 from omo_core.model.values import ChannelId, Identifier, Value
 from omo_core.orders.book import OrderBook, read_documents
 from omo_core.orders.entries import LineEntry, OrderEntry
-from omo_core.orders.sourcing import SCOPE, SourcingContext, source
+from omo_core.orders.slots import SCOPE, claims_to_end, release_of
+from omo_core.orders.sourcing import SourcingContext, source
 from omo_core.storage.catalogue import known_skus
 from omo_core.storage.transaction import Transaction
 
@@ -36,6 +37,7 @@ class _Intake:
     kits: Mapping[str, Mapping[str, int]]
     stock: list[StockCommand]
     to_source: list[OrderEntry]
+    taken_back: list[OrderEntry] = field(default_factory=list)
 
 
 def place_orders(
@@ -87,7 +89,7 @@ def cancel_orders(tx: Transaction, cancellations: Sequence[CancelOrder]) -> list
             continue
         entry = book.entries[known[identity]]
         answers.append((entry, _cancel(intake, entry)))
-    _give_stock_commands(tx, intake.stock)
+    _give_stock_commands(intake)
     book.save()
     return [entry.answer(refusals) for entry, refusals in answers]
 
@@ -190,6 +192,7 @@ def _take_back(intake: _Intake, entry: OrderEntry) -> None:
     for one in live:
         one.change(FulfilmentState.CANCELLED, intake.book.tx.now_us)
     if holds:
+        intake.taken_back.append(entry)
         key = f"take-back/{entry.order_id}/{entry.stored_version}"
         intake.stock.append(ReleaseHolds(key=key, scope=SCOPE, holds=tuple(holds)))
 
@@ -230,14 +233,18 @@ def _decide_lines(intake: _Intake, entry: OrderEntry, order: Order) -> None:
         intake.to_source.append(entry)
 
 
-def _give_stock_commands(tx: Transaction, commands: list[StockCommand]) -> None:
+def _give_stock_commands(intake: _Intake) -> None:
+    """Give back what orders held, and the work that they had claimed with it."""
+    tx, commands = intake.book.tx, intake.stock
+    for order, claims in claims_to_end(tx, intake.taken_back).items():
+        commands += release_of(claims, f"{order}/{intake.book.entries[order].stored_version}")
     for answer in apply_many(tx, commands) if commands else []:
         if not answer.applied:
             raise InvariantViolation(f"stock refused {answer.key}: {answer.refusals[0].sentence}")
 
 
 def _finish(tx: Transaction, intake: _Intake, context: SourcingContext, *, offer: bool) -> None:
-    _give_stock_commands(tx, intake.stock)
+    _give_stock_commands(intake)
     if intake.to_source:
         source(tx, intake.to_source, context, offer=offer)
     intake.book.save()

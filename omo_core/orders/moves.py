@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from omo_core.allocation import OrderPlan
 from omo_core.allocation.arrays import Ints
 from omo_core.allocation.reassignment import Reassignment
 from omo_core.model.network import DeliveryMethod
+from omo_core.model.promised import SlotClaim
 from omo_core.model.stock import Hold
 from omo_core.orders.swaps import Exchange, together
 
@@ -29,6 +31,10 @@ class Move:
     """Rows of the problem."""
     withdrawn: list[str] = field(default_factory=list)
     release: list[Hold] = field(default_factory=list)
+    slots: list[dict[str, Any]] = field(default_factory=list)
+    """Fields of slot requests."""
+    claims: list[SlotClaim] = field(default_factory=list)
+    """What is given back of slots."""
     parcels_saved: int = 0
     saved_minor: int = 0
 
@@ -39,7 +45,7 @@ class Move:
             for _, new, _ in self.plans
             for one in new.assignments
         ]
-        return Exchange(self.order, self.channel, key, self.release, place)
+        return Exchange(self.order, self.channel, key, self.release, place, self.slots, self.claims)
 
 
 def groups_worth_it(

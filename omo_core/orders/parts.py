@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 from omo_core.allocation import OrderPlan, Plan
 from omo_core.model.network import DeliveryMethod
 from omo_core.orders.entries import OrderEntry
+from omo_core.orders.slots import Slots
 from omo_core.orders.waves import Solved
 
 
@@ -44,3 +45,4 @@ class Sourced:
     stock: Sequence[tuple[str, str, int]] = ()
     """(sku, node, units) it was decided on, the orders' own holds counted as free."""
     solved: Solved | None = None
+    slots: Slots = field(default_factory=Slots)

@@ -5,7 +5,7 @@ After Xu, Allgor and Graves, "Benefits of reevaluating real-time order fulfillme
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, Literal
@@ -14,10 +14,12 @@ from pydantic import Field
 from sqlalchemy import select, text
 
 from omo_core.allocation import AllocationProblem, DemandLine, OrderDemand, SourcingPolicy
+from omo_core.allocation.policy_parts import SlotWork
 from omo_core.allocation.reassignment import Reassignment, reassign, standing_in
-from omo_core.inventory import apply_many, available_of_skus, holds_of
+from omo_core.inventory import apply_many, available_of_skus, claims_of, has_claims, holds_of
 from omo_core.model.fulfilment import FulfilmentOrder, FulfilmentState
 from omo_core.model.network import DeliveryMethod
+from omo_core.model.promised import SlotClaim
 from omo_core.model.stock import Command, Hold, StockAnswer
 from omo_core.model.values import ChannelId, Count, Identifier, Value
 from omo_core.orders.book import OrderBook, read_documents
@@ -26,7 +28,8 @@ from omo_core.orders.entries import FulfilmentEntry, OrderEntry
 from omo_core.orders.kits import kits_of
 from omo_core.orders.moves import Move, groups_worth_it
 from omo_core.orders.parts import Part
-from omo_core.orders.sourcing import SCOPE, SourcingContext, holds_by_cell, offer_part, record_decisions
+from omo_core.orders.slots import SCOPE, Slots, read_slots, slot_name
+from omo_core.orders.sourcing import SourcingContext, holds_by_cell, offer_part, record_decisions
 from omo_core.orders.swaps import command_of
 from omo_core.storage import operations, tables
 from omo_core.storage.operations import Keyed
@@ -117,6 +120,20 @@ class Survey:
     """(sku, node, units), the movable work's own holds counted as free."""
     holds: Mapping[str, Hold]
     last: str = ""
+    slots: Slots = field(default_factory=Slots)
+    """Its claims are those of the movable work's orders, and not free."""
+
+    def goods_and_work(self, moves: Iterable[Move]) -> list[tuple[str, str, int]]:
+        """The stock, and what is free of slots once the moves have given back theirs."""
+        back = Counter[tuple[str, str]]()
+        for claim in (claim for move in moves for claim in move.claims):
+            back[slot_name(claim.slot_at), claim.node] += claim.held
+        return [*self.stock, *((slot, node, units + back[slot, node]) for slot, node, units in self.slots.rows())]
+
+    def capacity(self) -> dict[str, int] | None:
+        """Deliveries that nodes can take, those that stand with them included."""
+        standing = Counter(node for one in self.deliveries for node in {work.node for work in one.work})
+        return {node: max(units, 0) + standing[node] for node, units in self.slots.free.items()}
 
 
 @dataclass(frozen=True)
@@ -155,7 +172,13 @@ def survey(tx: Transaction, command: Reevaluate, context: SourcingContext) -> Su
         for cell, units in delivery.units().items():
             free[cell] = free.get(cell, 0) + units
     stock = [(sku, node, units) for (sku, node), units in sorted(free.items())]
-    return Survey(sound, stock, holds, ids[-1] if ids else "")
+    slots = read_slots(tx, context.policy.slot_work, context.index, ())
+    if slots.begun_at and owners and has_claims(tx):
+        claims: dict[str, list[SlotClaim]] = defaultdict(list)
+        for claim in claims_of(tx, owners):
+            claims[claim.owner].append(claim)
+        slots = replace(slots, claims=claims)
+    return Survey(sound, stock, holds, ids[-1] if ids else "", slots)
 
 
 def propose(found: Survey, command: Reevaluate, context: SourcingContext) -> Proposal:
@@ -167,11 +190,14 @@ def propose(found: Survey, command: Reevaluate, context: SourcingContext) -> Pro
     if not found.deliveries:
         return Proposal(found, policy)
     demands = [one.demand for one in found.deliveries]
-    problem = AllocationProblem.build(context.index, demands, found.stock, policy)
+    # Slots that count lines or units are left to the pool's guard: a move that does not fit is not recorded.
+    capacity = found.capacity() if policy.slot_work and policy.slot_work.counts_orders else None
+    problem = AllocationProblem.build(context.index, demands, found.stock, policy, capacity)
     standing = standing_in(problem, [one.units() for one in found.deliveries])
     better = reassign(standing, growth_permille=command.growth_permille, seed=command.seed)
-    moves = _moves(found, better)
-    return Proposal(found, policy, groups_worth_it(moves, better, found.stock, command.growth_permille))
+    moves = _moves(found, better, policy.slot_work)
+    stock = found.goods_and_work(moves)
+    return Proposal(found, policy, groups_worth_it(moves, better, stock, command.growth_permille))
 
 
 def record(tx: Transaction, command: Reevaluate, proposal: Proposal) -> Reevaluated:
@@ -248,7 +274,7 @@ def _is_held(delivery: _Delivery, holds: Mapping[str, Hold]) -> bool:
     )
 
 
-def _moves(found: Survey, better: Reassignment) -> list[Move]:
+def _moves(found: Survey, better: Reassignment, work: SlotWork | None) -> list[Move]:
     """What would change of each order's work: work that stays at its node with the same lines is left alone."""
     moves: dict[str, Move] = {}
     before, after = better.before.accounts.by_order.sum(axis=0), better.after.accounts.by_order.sum(axis=0)
@@ -272,6 +298,11 @@ def _moves(found: Survey, better: Reassignment) -> list[Move]:
         move.rows.append(row)
         move.withdrawn += [one.fulfilment for one in withdrawn]
         move.release += [found.holds[line.hold] for one in withdrawn for line in one.lines]
+        move.slots += found.slots.requests(entry.order_id, kept.assignments, work)
+        ending = {one.fulfilment for one in withdrawn}
+        staying = {one.node for one in entry.fulfilments.values() if one.live and one.fulfilment not in ending}
+        left = {one.node for one in withdrawn} - staying
+        move.claims += [one for one in found.slots.claims.get(entry.order_id, ()) if one.held and one.node in left]
         move.parcels_saved += len(withdrawn) - len(wanted)
         move.saved_minor += int(before[row] - after[row])
     return list(moves.values())

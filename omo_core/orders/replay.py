@@ -105,7 +105,9 @@ def replay(
     orders = orders_of(tx, [one.order for one in wave.orders])
     demands = demands_of(wave, orders, context)
     stock = stock_seen(tx, wave)
-    decided = decide(context.index, kept, demands, stock, solver_of(solver or _solver_then(wave, kept)))
+    decided = decide(
+        context.index, kept, demands, stock, solver_of(solver or _solver_then(wave, kept)), capacity=wave.capacity
+    )
     again = [one for one in _documents(wave, demands, decided, orders) if _is_of(one, order)]
     then = [one for one in stored.deliveries if _is_of(one, order)]
     return Replay(

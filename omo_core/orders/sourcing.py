@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from sqlalchemy import ColumnElement, exists, select
 
 from omo_core.allocation import Assignment, DemandLine, NetworkIndex, OrderDemand, SourcingPolicy, solve
+from omo_core.allocation.policy_parts import SlotWork
 from omo_core.inventory import apply_many, available_kits, available_of_skus, holds_of
 from omo_core.model.fulfilment import FulfilmentState, OrderState, PlacedOrder
 from omo_core.model.network import Network, Node
@@ -25,13 +26,11 @@ from omo_core.orders.kits import Kits, OneNode, demand_lines, kits_of, told_in_k
 from omo_core.orders.parts import Part, Solve, Sourced
 from omo_core.orders.policies import remember_policy
 from omo_core.orders.quota_limits import WithinQuotas, within_quotas
+from omo_core.orders.slots import SCOPE, Slots, read_slots
 from omo_core.orders.swaps import Exchange, command_of, together
 from omo_core.orders.waves import Solved, store_wave, wave_document
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
-
-SCOPE: Final = "omo.orders"
-"""Scope of the stock commands that orders give; callers' own keys never meet them."""
 
 MAX_ROUNDS: Final = 4
 """How often an order is solved again when other writers took its stock between look and hold; then it waits."""
@@ -95,6 +94,7 @@ class Question:
     document: str
     kits: Mapping[str, Kits]
     """By demand's order, of those that want any."""
+    slots: Slots
 
 
 def retry_short(tx: Transaction, context: SourcingContext, *, after: str = "", limit: int = 1_000) -> list[PlacedOrder]:
@@ -165,7 +165,7 @@ def source(
         else:
             found = answer(ask(tx, waiting, context, provisional), context)
             done.solves += found.solves
-        answers = _hold(tx, found, provisional, round_number)
+        answers = _hold(tx, found, provisional, round_number, context.policy.slot_work)
         own: dict[str, list[Part]] = defaultdict(list)
         for part in found.parts:
             own[part.entry.order_id].append(part)
@@ -223,15 +223,20 @@ def ask(
     whole = within_one_node(demands, kits, stock, context.index, context.policy) if kits else OneNode(demands)
     allowed = within_quotas(tx, whole.demands, channels, stock, chain.from_iterable(provisional.values()), kits=kits)
     allowed.also_cut(whole.cuts, whole.emptied)
-    document = wave_document(entries, allowed, provisional)
-    return Question(wave, tx.now_us, entries, provisional, stock, allowed, document, kits)
+    slots = read_slots(
+        tx, context.policy.slot_work, context.index, (one for one in entries if one.order_id in provisional)
+    )
+    document = wave_document(entries, allowed, provisional, slots.free)
+    return Question(wave, tx.now_us, entries, provisional, stock, allowed, document, kits, slots)
 
 
 def answer(question: Question, context: SourcingContext) -> Sourced:
     """One plan for all of it, and what it takes to make it again; needs no database."""
     allowed = question.allowed
     entries = {entry.order_id: entry for entry in question.entries}
-    decided = decide(context.index, context.policy, allowed.demands, question.stock, context.solver)
+    decided = decide(
+        context.index, context.policy, allowed.demands, question.stock, context.solver, capacity=question.slots.free
+    )
     parts = [
         Part(
             entries[_order_of(demand)],
@@ -244,7 +249,7 @@ def answer(question: Question, context: SourcingContext) -> Sourced:
     solves = [Solve.of(plan) for plan in (decided.first, decided.again) if plan is not None]
     digest = stock_digest(question.stock, allowed.demands)
     solved = Solved(question.wave, decided.first.solver, digest, question.document, question.at_us)
-    return Sourced(parts, solves, question.stock, solved)
+    return Sourced(parts, solves, question.stock, solved, question.slots)
 
 
 def _order_of(demand: OrderDemand) -> str:
@@ -273,7 +278,11 @@ def _demands(tx: Transaction, entry: OrderEntry, context: SourcingContext, kits:
 
 
 def _hold(
-    tx: Transaction, found: Sourced, provisional: Mapping[str, Sequence[Hold]], round_number: int
+    tx: Transaction,
+    found: Sourced,
+    provisional: Mapping[str, Sequence[Hold]],
+    round_number: int,
+    work: SlotWork | None,
 ) -> dict[str, StockAnswer]:
     """All of an order's assignments are held, or none; orders that swap goods are held together."""
     wanted: dict[str, Exchange] = {}
@@ -282,12 +291,16 @@ def _hold(
         if order_id not in wanted:
             key = f"source/{order_id}/{entry.attempt}/{round_number}"
             wanted[order_id] = Exchange(order_id, entry.channel, key, provisional.get(order_id, ()))
+            wanted[order_id].claims = found.slots.claims.get(order_id, ())
+        wanted[order_id].slots += found.slots.requests(order_id, part.plan.assignments, work)
         wanted[order_id].place.extend(
             {"owner": order_id, "line": one.line, "sku": one.sku, "node": one.node, "quantity": one.quantity}
             for one in part.plan.assignments
         )
-    moving = [exchange for exchange in wanted.values() if exchange.release or exchange.place]
-    groups = together(moving, found.stock) if provisional else [[exchange] for exchange in moving]
+    moving = [exchange for exchange in wanted.values() if exchange.is_anything]
+    groups = (
+        together(moving, [*found.stock, *found.slots.rows()]) if provisional else [[exchange] for exchange in moving]
+    )
     answers = apply_many(tx, [command_of(group, SCOPE) for group in groups]) if groups else []
     return {exchange.order: answer for group, answer in zip(groups, answers, strict=True) for exchange in group}
 

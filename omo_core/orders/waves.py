@@ -60,6 +60,8 @@ class Wave:
     """What quotas took off, by demand."""
     emptied: tuple[str, ...] = ()
     """Demands of which they left nothing."""
+    capacity: Mapping[str, int] = field(default_factory=dict)
+    """Node → units of work that its slot could still take."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,10 @@ class Solved:
 
 
 def wave_document(
-    entries: Sequence[OrderEntry], allowed: WithinQuotas, provisional: Mapping[str, Sequence[Hold]]
+    entries: Sequence[OrderEntry],
+    allowed: WithinQuotas,
+    provisional: Mapping[str, Sequence[Hold]],
+    capacity: Mapping[str, int],
 ) -> str:
     """What is stored of a wave beside its row; what is empty is left out."""
     deliveries: dict[str, dict[str, list[tuple[str, str, int]]]] = {}
@@ -105,6 +110,8 @@ def wave_document(
             for name, cuts in allowed.cuts.items()
             for cut in cuts
         ]
+    if capacity:
+        document["capacity"] = capacity
     if allowed.emptied:
         document["emptied"] = [demand.order for demand in allowed.emptied]
     return to_json(document).decode()
@@ -157,6 +164,7 @@ def _wave(row: Any) -> Wave:
         orders=tuple(_orders(document["orders"])),
         cuts=cuts,
         emptied=tuple(document.get("emptied", ())),
+        capacity=document.get("capacity", {}),
     )
 
 

@@ -19,7 +19,8 @@ from omo_core.model.fulfilment import OrderState
 from omo_core.model.orders import Order
 from omo_core.orders.deciding import Solver, StockRow, decide, solver_of, taken_of
 from omo_core.orders.replay import demands_of, orders_of
-from omo_core.orders.sourcing import SCOPE, SourcingContext
+from omo_core.orders.slots import SCOPE
+from omo_core.orders.sourcing import SourcingContext
 from omo_core.orders.waves import Wave, WaveOrder, waves_between
 from omo_core.orders.what_if_figures import Figures, PolicyFigures
 from omo_core.storage import tables
@@ -36,6 +37,7 @@ ASSUMPTIONS: Final = (
     "anew at once, and what the first decision cost stays counted.",
     "The network, where orders go, and shares of safety stock are today's.",
     "Quotas leave each order what they left it then.",
+    "Nodes can take in each wave what their slots left them then.",
     "Of a kit that loses a part to a movement only that part is sourced anew.",
 )
 
@@ -224,7 +226,7 @@ class _Run:
                 demands.append(demand)
             elif missing := standing.missing.get(demand.order):
                 demands.append(replace(demand, lines=_lines(standing.demands[demand.order], missing)))
-        self._decide(demands, afresh)
+        self._decide(demands, afresh, wave.capacity)
 
     def _begins(self, one: WaveOrder) -> bool:
         """Whether the order is decided afresh; one that was decided before is only asked for what it lacks."""
@@ -240,10 +242,13 @@ class _Run:
         self._standing[one.order] = _Standing(one.source_version)
         return True
 
-    def _decide(self, demands: Sequence[OrderDemand], afresh: frozenset[str]) -> None:
+    def _decide(
+        self, demands: Sequence[OrderDemand], afresh: frozenset[str], capacity: Mapping[str, int] | None = None
+    ) -> None:
         if not demands:
             return
-        decided = decide(self._period.context.index, self._policy, demands, self._stock(demands), self._solver)
+        stock = self._stock(demands)
+        decided = decide(self._period.context.index, self._policy, demands, stock, self._solver, capacity=capacity)
         for place, demand in enumerate(demands):
             _, plan, row = decided.row_of(place)
             standing = self._standing[demand.order.rpartition("#")[0]]
