@@ -121,10 +121,14 @@ def read_orders(tx: Transaction) -> list[OrderFact]:
         .order_by(table.c.order_id)
     )
     facts = {row.order_id: OrderFact(*row) for row in tx.connection.execute(query).all()}
-    for row in _rows(tx, "order_line", "order_id", "line", "sku", "wanted", order=("order_id", "position")):
+    columns = ("order_id", "line", "sku", "wanted", "components")
+    kits: dict[tuple[str, str], tuple[str, dict[str, int]]] = {}
+    for row in _rows(tx, "order_line", *columns, order=("order_id", "position")):
+        if row.components is not None:
+            kits[row.order_id, row.line] = row.sku, json.loads(row.components)
         if row.order_id in facts and row.wanted:
             facts[row.order_id].wanted[row.line] = (row.sku, row.wanted)
-    for order_id, fulfilment in _read_fulfilments(tx):
+    for order_id, fulfilment in _read_fulfilments(tx, kits):
         if order_id in facts:
             facts[order_id].fulfilments.append(fulfilment)
     for row in _rows(tx, "decision", "order_id", "document", order=("order_id", "attempt")):
@@ -133,10 +137,18 @@ def read_orders(tx: Transaction) -> list[OrderFact]:
     return list(facts.values())
 
 
-def _read_fulfilments(tx: Transaction) -> Iterator[tuple[str, FulfilmentFact]]:
+def _read_fulfilments(
+    tx: Transaction, kits: Mapping[tuple[str, str], tuple[str, Mapping[str, int]]]
+) -> Iterator[tuple[str, FulfilmentFact]]:
+    """With the id of its order; `kits`: (order, line) → kit and what one takes, told in kits and not in components."""
     lines: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
-    for row in _rows(tx, "fulfilment_line", "fulfilment", "line", "sku", "quantity", order=("fulfilment", "hold")):
-        lines[row.fulfilment].append((row.line, row.sku, row.quantity))
+    columns = ("fulfilment", "order_id", "line", "sku", "quantity")
+    for row in _rows(tx, "fulfilment_line", *columns, order=("fulfilment", "hold")):
+        kit, recipe = kits.get((row.order_id, row.line), (row.sku, {}))
+        if not recipe:
+            lines[row.fulfilment].append((row.line, row.sku, row.quantity))
+        elif all(line != row.line for line, _, _ in lines[row.fulfilment]):
+            lines[row.fulfilment].append((row.line, kit, row.quantity // recipe[row.sku]))
     names = ("fulfilment", "order_id", "node", "method", "state", "attempt", "why", "reject_code")
     for row in _rows(tx, "fulfilment", *names, order=("attempt", "fulfilment")):
         own = tuple(lines[row.fulfilment])

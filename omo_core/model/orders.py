@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -25,6 +25,7 @@ from omo_core.model.values import (
 )
 
 MAX_LINES = 10_000
+_UNUSED: Final = ',"ship_complete":false}'
 
 
 class OrderStatus(StrEnum):
@@ -191,6 +192,13 @@ class Order(Value):
     note: Text | None = None
     body_sha256: Sha256 | None = None
     """Hash of the bytes it was read from."""
+    ship_complete: bool = False
+    """Send all that is open of a delivery, or nothing of it until all can be sent."""
+
+    def canonical_json(self) -> str:
+        """Without what orders got later and this one does not use: its digest stays what it was."""
+        text = super().canonical_json()
+        return text[: -len(_UNUSED)] + "}" if text.endswith(_UNUSED) else text
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

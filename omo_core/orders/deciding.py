@@ -141,6 +141,7 @@ def demand_of(
     at: datetime,
     excluded: frozenset[str],
     channel: str,
+    ship_complete: bool = False,
 ) -> OrderDemand:
     """What one delivery of an order asks of the allocator."""
     address = delivery.address
@@ -157,6 +158,7 @@ def demand_of(
         country=address.country if address else None,
         region=address.region if address else None,
         promised_by=delivery.deliver_by,
+        ship_complete=ship_complete,
     )
 
 

@@ -173,7 +173,7 @@ def _take_version(intake: _Intake, entry: OrderEntry, order: Order) -> tuple[Ref
 def _wants(order: Order) -> tuple[object, ...]:
     """The part of an order that sourcing looks at."""
     lines = tuple((line.line, line.sku, line.current_quantity, line.delivery) for line in order.fulfillable())
-    return (order.status, lines, order.deliveries)
+    return (order.status, lines, order.deliveries, order.ship_complete)
 
 
 def _asks_less_than_left(entry: OrderEntry, order: Order) -> bool:

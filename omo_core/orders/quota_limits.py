@@ -27,6 +27,18 @@ class WithinQuotas:
             self.cuts[order] = [*own, *self.cuts.get(order, ())]
         self.emptied += emptied
 
+    def keep_complete(self, kits: Mapping[str, Kits]) -> None:
+        """Plan nothing of a demand that is to be served in full and was cut."""
+        for demand in [one for one in self.demands if one.ship_complete and one.order in self.cuts]:
+            self.demands.remove(demand)
+            self.emptied.append(demand)
+            own = kits.get(demand.order, {})
+            skus = {line.line: line.sku for line in demand.lines} | {line: kit.sku for line, kit in own.items()}
+            self.cuts[demand.order] += [
+                shortfall(line, skus[line], units, "kept_complete", units)
+                for line, units in lines_in_kits(demand.lines, own).items()
+            ]
+
     def with_cuts(self, plan: OrderPlan) -> OrderPlan:
         """A plan of one of the demands that also tells what was cut from it."""
         cut = self.cuts.get(plan.order)

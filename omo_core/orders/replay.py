@@ -178,6 +178,7 @@ def demands_of(wave: Wave, orders: Mapping[str, Order], context: SourcingContext
                     at=wave.decided_at,
                     excluded=excluded,
                     channel=order.channel,
+                    ship_complete=order.ship_complete,
                 )
             )
     return demands

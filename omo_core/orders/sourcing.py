@@ -223,6 +223,7 @@ def ask(
     whole = within_one_node(demands, kits, stock, context.index, context.policy) if kits else OneNode(demands)
     allowed = within_quotas(tx, whole.demands, channels, stock, chain.from_iterable(provisional.values()), kits=kits)
     allowed.also_cut(whole.cuts, whole.emptied)
+    allowed.keep_complete(kits)
     slots = read_slots(
         tx, context.policy.slot_work, context.index, (one for one in entries if one.order_id in provisional)
     )
@@ -270,7 +271,16 @@ def _demands(tx: Transaction, entry: OrderEntry, context: SourcingContext, kits:
     for number, own in sorted(lines.items()):
         delivery = order.deliveries[number]
         demands.append(
-            demand_of(entry.order_id, number, delivery, own, at=tx.now, excluded=excluded, channel=entry.channel)
+            demand_of(
+                entry.order_id,
+                number,
+                delivery,
+                own,
+                at=tx.now,
+                excluded=excluded,
+                channel=entry.channel,
+                ship_complete=order.ship_complete,
+            )
         )
     if own_kits:
         kits.update((demand.order, own_kits) for demand in demands)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from omo_core.allocation import DemandLine, LineShortfall, OrderPlan
+from omo_core.batch.facts import read_orders
 from omo_core.hub import OrderHub
 from omo_core.inventory.quotas import quotas_of
 from omo_core.model.fulfilment import FulfilmentOrder, FulfilmentState, OrderState, PlacedOrder
@@ -257,3 +258,11 @@ def test_what_a_plan_lacks_of_a_kit_is_told_once_in_kits() -> None:
     both = merged([*told.shortfalls, LineShortfall("1", "SET", 3, "kit_apart", "", 5)])
     assert [(one.code, one.missing, one.wanted) for one in both] == [("sold_out", 5, 5), ("no_stock", 1, 1)]
     assert DemandLine("1", "A", 1).together is None
+
+
+def test_a_summary_of_orders_counts_kits(hub: OrderHub) -> None:
+    stock(hub, {("A", NEAR): 9, ("B", NEAR): 4, ("C", NEAR): 1})
+    hub.orders.place(order("1", {"SET": 3, "C": 1}))
+    (fact,) = hub.run(read_orders)
+    assert (fact.wanted_units, dict(fact.served()), fact.lines_served_in_full()) == (4, {"1": 2, "2": 1}, 1)
+    assert {line for one in fact.standing for line in one.lines} == {("1", "SET", 2), ("2", "C", 1)}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from omo_core.allocation import SourcingPolicy
+from omo_core.allocation import AllocationProblem, Plan, SourcingPolicy, solve_greedy
 from omo_core.hub import OrderHub
 from omo_core.model.errors import InvalidInput
 from omo_core.model.fulfilment import OrderState, PlacedOrder
@@ -162,3 +162,23 @@ def test_a_reevaluation_moves_claims_with_the_work_and_only_where_there_is_room(
 def test_slot_work_that_counts_nothing_is_refused() -> None:
     with pytest.raises(InvalidInput, match="slot work counts nothing"):
         SourcingPolicy.load({"slot_work": {"per_order": 0}})
+
+
+def test_room_that_others_took_meanwhile_is_solved_again(hub: OrderHub) -> None:
+    counting(hub, per_order=1)
+    everywhere(hub)
+    slots(hub, {NEAR: 0, CLOSE: 5})
+    hub.orders.place(order("1", {"A": 1}), offer=False)
+    assert used(hub, CLOSE) == 1
+    slots(hub, {NEAR: 1, CLOSE: 5}, key="more room")
+    rivals: list[PlacedOrder] = []
+
+    def solver(problem: AllocationProblem) -> Plan:
+        if not rivals:
+            rivals.append(place(hub, "rival", {"A": 1}))
+        return solve_greedy(problem)
+
+    (decided,) = hub.sourcing.run_wave(solver=solver)
+    assert (nodes(rivals[0]), nodes(decided)) == ([NEAR], [CLOSE])
+    assert (used(hub, NEAR), used(hub, CLOSE)) == (1, 1)
+    assert hub.audit().clean
