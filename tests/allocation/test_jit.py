@@ -112,11 +112,18 @@ def test_the_same_decisions_without_a_compiler() -> None:
     assert python(SAME_DECISIONS, NUMBA_DISABLE_JIT="1") == python(SAME_DECISIONS)
 
 
+MEASURE_DISTANCES = """
+import numpy as np
+from omo_core.allocation.candidate_kernels import great_circle_m
+here, known = np.array([[1.0, 0.0, 0.0]]), np.ones(1, dtype=np.bool_)
+great_circle_m(here, known, here, known, np.zeros((1, 1), dtype=np.int64))
+"""
+
+
 @pytest.mark.slow
 def test_kernels_compile_into_an_empty_cache_and_load_from_it(tmp_path: Path) -> None:
-    code = "from omo_core.allocation import warmup; warmup()"
-    python(code, NUMBA_CACHE_DIR=str(tmp_path))
+    python(MEASURE_DISTANCES, NUMBA_CACHE_DIR=str(tmp_path))
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nbc")}
     assert kept
-    python(code, NUMBA_CACHE_DIR=str(tmp_path))
+    python(MEASURE_DISTANCES, NUMBA_CACHE_DIR=str(tmp_path))
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nbc")} == kept
