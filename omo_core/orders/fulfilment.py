@@ -61,7 +61,7 @@ def apply_fulfilment(
     turn = _Round(tx, OrderBook(tx))
     _load(turn, [command.fulfilment for command in fresh])
     outcomes = [(command, _apply(turn, command)) for command in fresh]
-    turn.stock += _ended_work(turn)
+    turn.stock += _ended_work(turn, context)
     for answer in apply_many(tx, turn.stock) if turn.stock else []:
         if not answer.applied:
             raise InvariantViolation(f"stock refused {answer.key}: {answer.refusals[0].sentence}")
@@ -130,10 +130,11 @@ def _issue(key: str, parent: OrderEntry, entry: FulfilmentEntry) -> IssueHolds:
     return IssueHolds.model_validate({"key": key, "scope": SCOPE, "lines": lines, "reference": parent.external_id})
 
 
-def _ended_work(turn: _Round) -> list[StockCommand]:
+def _ended_work(turn: _Round, context: SourcingContext) -> list[StockCommand]:
     """Slots learn of work that was done, and get back what nobody will do."""
     commands: list[StockCommand] = []
-    if turn.done and has_claims(turn.tx):
+    # A slot counts held work as used like done work: a pool whose policy claims no slots need not ask for claims.
+    if turn.done and context.policy.slot_work is not None and has_claims(turn.tx):
         commands += [
             FinishSlots(key=key, scope=SCOPE, claims=(ClaimRef(owner=order, node=node),))
             for (order, node), key in turn.done.items()
