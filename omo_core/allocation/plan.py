@@ -154,6 +154,8 @@ class Plan:
     """No plan of this problem costs less, whichever nodes it uses; None when nothing was proven."""
     prices: Prices | None = None
     """What scarce stock and full nodes were worth when the wave was decided jointly; None where no prices were made."""
+    greedy_minor: int | None = None
+    """What the greedy plan cost that a wave's search began with."""
 
     @property
     def currency(self) -> str:

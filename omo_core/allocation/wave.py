@@ -120,6 +120,7 @@ class _Search:
     best: Plan = field(init=False)
     """The greedy plan, or the exact one."""
     cost_minor: int = field(init=False, default=0)
+    greedy_minor: int = field(init=False, default=0)
     lower_bound_minor: int | None = field(init=False, default=None)
     prices: Prices | None = field(init=False, default=None)
     work: Primal | None = field(init=False, default=None)
@@ -131,7 +132,7 @@ class _Search:
     def pieces(self) -> Iterator[str]:
         """Run the stages; each piece of work yields its stage's name."""
         self.best = solve_greedy(self.problem)
-        self.cost_minor = self.best.cost_minor
+        self.cost_minor = self.greedy_minor = self.best.cost_minor
         self.problem = self.best.problem
         self.decided = np.zeros(self.problem.orders, dtype=np.bool_)
         yield "greedy"
@@ -222,4 +223,11 @@ class _Search:
             plan = replace(plan, problem=self.work.problem, taken=self.taken, methods=tuple(self.methods))
         bound = self.lower_bound_minor
         status = "optimal" if bound is not None and bound >= self.cost_minor else "heuristic"
-        return replace(plan, solver="wave", status=status, lower_bound_minor=bound, prices=self.prices)
+        return replace(
+            plan,
+            solver="wave",
+            status=status,
+            lower_bound_minor=bound,
+            prices=self.prices,
+            greedy_minor=self.greedy_minor,
+        )

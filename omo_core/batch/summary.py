@@ -23,6 +23,7 @@ from omo_core.batch.run import RunLog
 from omo_core.hub import OrderHub
 from omo_core.inventory import AuditReport
 from omo_core.model.network import Network
+from omo_core.orders.waves import Solve, runs_of_waves
 from omo_core.report import RunSummary, summary
 
 MAX_ROWS: Final = 50
@@ -62,8 +63,9 @@ def summarise(hub: OrderHub, network: Network, stock: Sequence[StockRow], log: R
     with ThreadPoolExecutor(1) as auditor:
         # The audit is the database's work, the rest is ours: they run side by side.
         auditing = auditor.submit(hub.audit)
-        orders, sales, shortage = hub.run(
-            lambda tx: (read_orders(tx), read_counter_sales(tx), count_shortage_units(tx)), read_only=True
+        orders, sales, shortage, runs = hub.run(
+            lambda tx: (read_orders(tx), read_counter_sales(tx), count_shortage_units(tx), runs_of_waves(tx)),
+            read_only=True,
         )
         baseline = nearest_store_only(network.nodes, stock, orders, sales)
         audit = auditing.result()
@@ -79,6 +81,7 @@ def summarise(hub: OrderHub, network: Network, stock: Sequence[StockRow], log: R
         ),
         nearest_only=summary.Share(part=baseline.filled, whole=baseline.lines),
         cost_by_term=_cost_by_term(orders),
+        waves=_waves(runs),
         served_by_kind=_served_by_kind(facts),
         splits=_splits(orders),
         nodes=_node_loads(facts),
@@ -124,6 +127,22 @@ def _cost_by_term(orders: Iterable[OrderFact]) -> tuple[summary.CostTerm, ...]:
         for decision in order.decisions:
             minor.update(decision["cost_by_term"])
     return tuple(summary.CostTerm(term=term, minor=cost) for term, cost in sorted(minor.items()) if cost)
+
+
+def _waves(runs: Sequence[Solve]) -> summary.WaveTotals | None:
+    """The runs that proved something, added up."""
+    proven = [(run, run.lower_bound_minor) for run in runs if run.lower_bound_minor is not None]
+    if not proven:
+        return None
+    greedy = [run.greedy_minor for run, _ in proven if run.greedy_minor is not None]
+    return summary.WaveTotals(
+        waves=len(proven),
+        optimal=sum(run.cost_minor == bound for run, bound in proven),
+        deliveries=sum(run.deliveries for run, _ in proven),
+        cost_minor=sum(run.cost_minor for run, _ in proven),
+        lower_bound_minor=sum(bound for _, bound in proven),
+        greedy_minor=sum(greedy) if len(greedy) == len(proven) else None,
+    )
 
 
 def _served_by_kind(facts: _Facts) -> tuple[summary.KindShare, ...]:

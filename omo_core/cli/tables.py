@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from omo_core.batch.session import Outcome
     from omo_core.report import RunSummary, Stage
+    from omo_core.report.summary import WaveTotals
 
 SHOWN_ROWS = 3
 """Rejected rows that the terminal shows; all of them are in rejected.csv."""
@@ -36,6 +37,8 @@ def print_outcome(outcome: Outcome) -> None:
     print_table(screen, ("Served from", "units", "share"), _kinds(summary))
     print_table(screen, ("Orders served by", "orders", "share"), _splits(summary))
     print_table(screen, (f"Cost by term, {summary.currency}", "cost", "share"), _costs(summary))
+    if summary.waves is not None:
+        print_table(screen, (f"Decided together, {summary.currency}", "cost", ""), wave_rows(summary.waves, summary))
     print_table(screen, ("Stage", "items", "seconds", "per second"), (_stage(one) for one in outcome.stages))
     _print_rejected(screen, summary)
     _print_audit(screen, summary)
@@ -107,6 +110,22 @@ def _costs(summary: RunSummary) -> Iterable[Row]:
         yield words(one.term), _amount(one.minor, summary), percent(one.minor, summary.cost_minor)
     if summary.cost_by_term:
         yield "in all", _amount(summary.cost_minor, summary), ""
+
+
+def wave_rows(waves: WaveTotals, summary: RunSummary) -> Iterable[Row]:
+    """What the waves cost, and how far that may be from the least."""
+    solved = f"{number(waves.waves)} waves of {number(waves.deliveries)} deliveries"
+    yield solved, _amount(waves.cost_minor, summary), f"{number(waves.optimal)} proven the best"
+    yield "the least that they could cost, proven", _amount(waves.lower_bound_minor, summary), ""
+    gap = waves.cost_minor - waves.lower_bound_minor
+    yield "at most too dear by (the proven gap)", _amount(gap, summary), percent(gap, waves.cost_minor, 2)
+    if waves.greedy_minor is not None:
+        saved = waves.greedy_minor - waves.cost_minor
+        yield (
+            "cheaper than one order after the other by",
+            _amount(saved, summary),
+            percent(saved, waves.greedy_minor, 3),
+        )
 
 
 def _amount(minor: int, summary: RunSummary) -> str:

@@ -29,6 +29,9 @@ _OPEN_DAILY: Final = tuple(OpeningHours(weekday=day, opens_s=6 * 3600, closes_s=
 _WEIGHT: Final = re.compile(r"(\d{1,4}(?:\.\d{1,2})?) (OZ|LB)")
 _MILLIGRAMS: Final = {"OZ": 28_349.523125, "LB": 453_592.37}
 
+POLICY: Final = {"solver": {"method": "wave", "work": "brief"}}
+"""The default prices; the orders of each step of the day are decided together, with a proof."""
+
 
 class StockRow(NamedTuple):
     """Units of an item at a node at the start."""
@@ -123,7 +126,7 @@ def build_network(
         )
         for sku, row in zip(skus, rows.tolist(), strict=True)
     )
-    return Network(currency="USD", nodes=tuple(nodes), items=tuple(items))
+    return Network(currency="USD", nodes=tuple(nodes), items=tuple(items), policy=POLICY)
 
 
 def _sites() -> tuple[City, ...]:

@@ -24,6 +24,7 @@ from omo_core.allocation import (
     solve_exact,
     solve_greedy,
 )
+from omo_core.allocation.order_values import order_of_entries
 from omo_core.allocation.solving import solve_jointly
 from omo_core.allocation.special import work_of_nodes
 from omo_core.model.errors import InvalidInput
@@ -71,12 +72,14 @@ def decide(
 ) -> Decided:
     """One plan for all demands; one-hour deliveries that cannot be kept whole are shipped, where the policy says so.
 
-    Those are decided by a second plan, on what the others left. `capacity` is what nodes can still take in their slots;
-    it counts only under a policy that says what work is.
+    Those that nobody within the radius could fill are shipped from the start. Those that others left too little for are
+    decided by a second plan, on what the others left. `capacity` is what nodes can still take in their slots; it counts
+    only under a policy that says what work is.
     """
     pieces = policy.slot_work
     left = dict(capacity or {}) if pieces is not None else {}
     work = {node: NodeWork(pieces.per_order, pieces.per_line, pieces.per_unit) for node in left} if pieces else None
+    demands = _as_can_be_kept(index, policy, demands, stock)
     first = solver(AllocationProblem.build(index, demands, stock, policy, left, work=work))
     if not policy.one_hour_falls_back_to_ship:
         return Decided(demands, first)
@@ -95,6 +98,27 @@ def decide(
         left = _work_left(first, left, unkept)
     second = solver(AllocationProblem.build(index, again, goods, policy, left, work=work))
     return Decided(demands, first, second, {place: row for row, place in enumerate(unkept)})
+
+
+def _as_can_be_kept(
+    index: NetworkIndex, policy: SourcingPolicy, demands: Sequence[OrderDemand], stock: Sequence[StockRow]
+) -> Sequence[OrderDemand]:
+    """The demands, with those one-hour deliveries shipped for which too little lies within the radius."""
+    places = [place for place, demand in enumerate(demands) if demand.method is DeliveryMethod.ONE_HOUR]
+    if not places or not policy.one_hour_falls_back_to_ship:
+        return demands
+    quick = [demands[place] for place in places]
+    skus = {line.sku for demand in quick for line in demand.lines}
+    rows = [row for row in stock if row[0] in skus]
+    problem = AllocationProblem.build(index, quick, rows, policy).with_all_candidates()
+    block = problem.block
+    line = block.line_ptr[order_of_entries(block)] + block.line
+    near = np.bincount(line, problem.stock.available[block.cell], minlength=block.quantity.size)
+    short = np.concatenate([[0], np.cumsum(near < block.quantity)])[block.line_ptr]
+    asked = list(demands)
+    for row in np.flatnonzero(np.diff(short)):
+        asked[places[row]] = replace(quick[row], method=DeliveryMethod.SHIP)
+    return asked
 
 
 def _what_the_others_left(

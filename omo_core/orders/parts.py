@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Self
 
-from omo_core.allocation import OrderPlan, Plan
+from omo_core.allocation import OrderPlan
 from omo_core.model.network import DeliveryMethod
 from omo_core.orders.entries import OrderEntry
 from omo_core.orders.slots import Slots
-from omo_core.orders.waves import Solved
-
-
-class Solve(NamedTuple):
-    """One run of the solver: how many deliveries it decided, at what cost, and what it proved."""
-
-    deliveries: int
-    cost_minor: int
-    lower_bound_minor: int | None
-    solver: str
-
-    @classmethod
-    def of(cls, plan: Plan) -> Self:
-        """What a plan came to."""
-        return cls(plan.problem.orders, plan.cost_minor, plan.lower_bound_minor, plan.solver)
+from omo_core.orders.waves import Solve, Solved
 
 
 @dataclass(slots=True)

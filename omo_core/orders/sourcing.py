@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from pydantic_core import to_json
 from sqlalchemy import ColumnElement, exists, select
@@ -23,12 +23,12 @@ from omo_core.orders.book import OrderBook, read_documents
 from omo_core.orders.deciding import Solver, decide, decision_document, demand_of, stock_digest
 from omo_core.orders.entries import FulfilmentEntry, OrderEntry, fulfilment_lines
 from omo_core.orders.kits import Kits, OneNode, demand_lines, kits_of, told_in_kits, within_one_node
-from omo_core.orders.parts import Part, Solve, Sourced
+from omo_core.orders.parts import Part, Sourced
 from omo_core.orders.policies import remember_policy
 from omo_core.orders.quota_limits import WithinQuotas, within_quotas
 from omo_core.orders.slots import SCOPE, Slots, read_slots
 from omo_core.orders.swaps import Exchange, command_of, together
-from omo_core.orders.waves import Solved, store_wave, wave_document
+from omo_core.orders.waves import Solve, Solved, store_wave, wave_document
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
 
@@ -91,7 +91,7 @@ class Question:
     provisional: Mapping[str, Sequence[Hold]]
     stock: Sequence[tuple[str, str, int]]
     allowed: WithinQuotas
-    document: str
+    document: Mapping[str, Any]
     kits: Mapping[str, Kits]
     """By demand's order, of those that want any."""
     slots: Slots
@@ -249,7 +249,7 @@ def answer(question: Question, context: SourcingContext) -> Sourced:
     parts += [Part(entries[_order_of(demand)], demand.method, plan) for demand, plan in allowed.empty_plans()]
     solves = [Solve.of(plan) for plan in (decided.first, decided.again) if plan is not None]
     digest = stock_digest(question.stock, allowed.demands)
-    solved = Solved(question.wave, decided.first.solver, digest, question.document, question.at_us)
+    solved = Solved(question.wave, decided.first.solver, digest, question.document, solves, question.at_us)
     return Sourced(parts, solves, question.stock, solved, question.slots)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from omo_core.model.fulfilment import OrderState, PlacedOrder
 from omo_core.orders.book import OrderBook, read_documents
-from omo_core.orders.parts import Solve, Sourced
+from omo_core.orders.parts import Sourced
 from omo_core.orders.sourcing import (
     Question,
     SourcingContext,
@@ -18,6 +18,7 @@ from omo_core.orders.sourcing import (
     provisional_holds,
     source,
 )
+from omo_core.orders.waves import Solve
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
 

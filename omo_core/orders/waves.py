@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
 from pydantic_core import to_json
 from sqlalchemy import select
 
-from omo_core.allocation import LineShortfall
+from omo_core.allocation import LineShortfall, Plan
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import Hold
 from omo_core.orders.deciding import StockRow
@@ -21,6 +21,23 @@ from omo_core.orders.quota_limits import WithinQuotas
 from omo_core.storage import tables
 from omo_core.storage.clock import from_us, to_us
 from omo_core.storage.transaction import Transaction
+
+
+class Solve(NamedTuple):
+    """One run of the solver: how many deliveries it decided, at what cost, and what it proved."""
+
+    deliveries: int
+    cost_minor: int
+    lower_bound_minor: int | None
+    solver: str
+    greedy_minor: int | None = None
+    """What its greedy plan cost, where it began with one."""
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self:
+        """What a plan came to."""
+        return cls(plan.problem.orders, plan.cost_minor, plan.lower_bound_minor, plan.solver, plan.greedy_minor)
+
 
 VERSION: Final = 1
 """Of a wave's document."""
@@ -72,7 +89,9 @@ class Solved:
     """Drawn before the stock was looked at."""
     solver: str
     stock_sha256: str
-    document: str
+    document: Mapping[str, Any]
+    """As `wave_document` has it; `store_wave` writes `runs` into it."""
+    runs: Sequence[Solve]
     at_us: int
     """The instant that opening hours were read for."""
 
@@ -82,8 +101,8 @@ def wave_document(
     allowed: WithinQuotas,
     provisional: Mapping[str, Sequence[Hold]],
     capacity: Mapping[str, int],
-) -> str:
-    """What is stored of a wave beside its row; what is empty is left out."""
+) -> dict[str, Any]:
+    """What is stored of a wave beside its row and its runs; what is empty is left out."""
     deliveries: dict[str, dict[str, list[tuple[str, str, int]]]] = {}
     for demand in allowed.demands:
         order_id, _, number = demand.order.rpartition("#")
@@ -111,10 +130,10 @@ def wave_document(
             for cut in cuts
         ]
     if capacity:
-        document["capacity"] = capacity
+        document["capacity"] = dict(capacity)
     if allowed.emptied:
         document["emptied"] = [demand.order for demand in allowed.emptied]
-    return to_json(document).decode()
+    return document
 
 
 def store_wave(tx: Transaction, solved: Solved, policy_sha256: str, network_version: int) -> None:
@@ -125,10 +144,18 @@ def store_wave(tx: Transaction, solved: Solved, policy_sha256: str, network_vers
         policy_sha256,
         network_version,
         solved.stock_sha256,
-        solved.document,
+        to_json({**solved.document, "runs": [run._asdict() for run in solved.runs]}).decode(),
         solved.at_us,
     )
     tx.insert_tuples(tables.wave, _COLUMNS, [row])
+
+
+def runs_of_waves(tx: Transaction) -> list[Solve]:
+    """What the solver's runs came to, in the order of the waves; those of waves stored without them are left out."""
+    wave = tables.wave.c
+    query = select(wave.document).where(wave.pool_id == tx.pool).order_by(wave.wave)
+    documents = tx.connection.execute(query).scalars()
+    return [Solve(**run) for document in documents for run in json.loads(document).get("runs", ())]
 
 
 def read_wave(tx: Transaction, wave: str) -> Wave | None:

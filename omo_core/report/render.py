@@ -70,6 +70,7 @@ def page(summary: RunSummary, stages: Sequence[Stage] = ()) -> str:
             detail_maps=detail_maps(summary),
             served=served_bars(summary),
             costs=cost_bars(summary),
+            waves=wave_bars(summary),
             splits=split_bars(summary),
             loads=load_bars(summary.nodes),
             stages=stage_bars(stages),
@@ -125,6 +126,9 @@ def tiles(summary: RunSummary) -> list[Tile]:
         each = wording.money(round(summary.served_cost_minor / served), summary.currency)
         in_all = wording.money(summary.served_cost_minor, summary.currency)
         found.append(Tile(each, "cost per order served", f"{in_all} in all, before the price of units not served"))
+    if summary.waves is not None:
+        note = f"over {n(summary.waves.waves)} waves, against every node"
+        found.append(Tile(f"{summary.waves.gap_percent:.2f} %", "from the best, proven", note))
     found.append(Tile(n(totals.resourced), "rejects re-sourced", f"of {n(totals.rejected)} rejected by nodes"))
     if totals.counter_sales:
         found.append(
@@ -182,6 +186,21 @@ def cost_bars(summary: RunSummary) -> list[Bar]:
             note=wording.percent(term.minor, summary.cost_minor) if summary.cost_minor > 0 else "",
         )
         for term in terms
+    ]
+
+
+def wave_bars(summary: RunSummary) -> list[Bar]:
+    """What the waves cost, what they would have cost order after order, and the least they could cost."""
+    waves = summary.waves
+    if waves is None:
+        return []
+    rows = [("As decided", waves.cost_minor, "pool"), ("The least possible, proven", waves.lower_bound_minor, "")]
+    if waves.greedy_minor is not None:
+        rows.insert(0, ("One order after the other", waves.greedy_minor, "alone"))
+    longest = max(minor for _, minor, _ in rows)
+    return [
+        Bar(label, wording.ratio(minor, longest), wording.money(minor, summary.currency), kind)
+        for label, minor, kind in rows
     ]
 
 

@@ -150,6 +150,29 @@ class WhySample(Value):
     """What could not be served and why."""
 
 
+class WaveTotals(Value):
+    """The waves in which orders were decided together, and what was proven about them.
+
+    Costs are those of the plans as they were solved: an order that was solved again counts again.
+    """
+
+    waves: Tally
+    """Runs of the solver that proved a bound."""
+    optimal: Tally
+    """Those whose plan was proven the best there is."""
+    deliveries: Tally
+    cost_minor: Minor
+    lower_bound_minor: Minor
+    """Sum of what each run proved that no plan could cost less than, over all nodes."""
+    greedy_minor: Minor | None = None
+    """Sum of what deciding the same orders one after the other would have cost; None: not known of every run."""
+
+    @property
+    def gap_percent(self) -> float:
+        """How much dearer than the best the plans are at most, in percent of their cost."""
+        return 100 * (self.cost_minor - self.lower_bound_minor) / max(self.cost_minor, 1)
+
+
 class PreparationCount(Value):
     """One count of how the input was prepared, in the order in which it happened."""
 
@@ -257,6 +280,8 @@ class RunSummary(Value):
     """The same if every order had only its nearest store, on the same stock and clock; None: not computed."""
     cost_by_term: tuple[CostTerm, ...] = ()
     """The whole run's sourcing cost; the terms add up to it."""
+    waves: WaveTotals | None = None
+    """None where no run of the solver proved a bound."""
     served_by_kind: tuple[KindShare, ...] = ()
     splits: tuple[SplitCount, ...] = ()
     nodes: tuple[NodeLoad, ...] = ()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from omo_core.hub import OrderHub
-from tests.batch.shop import Shop, at, busy_day, decisions, order
+from tests.batch.shop import Shop, at, busy_day, decisions, network, order
 from tests.cli.conftest import Omo, run_words
 
 
@@ -33,6 +33,22 @@ def test_a_run_shows_what_became_of_everything(omo: Omo, shop: Shop) -> None:
         assert words in said.out
     assert "messages flow: 13" in said.err
     assert "\x1b" not in said.out + said.err
+
+
+def test_a_run_under_a_policy_with_a_proof_shows_the_gap(omo: Omo, shop: Shop) -> None:
+    shop.write_network(network() | {"policy": {"solver": {"method": "wave", "work": "brief"}}})
+    shop.write_orders(busy_day(12))
+    said = omo(*run_words(shop))
+    for words in (
+        "Decided together, TWD",
+        "proven the best",
+        "at most too dear by (the proven gap)",
+        "order after the",
+    ):
+        assert words in said.out
+    waves = json.loads((shop.folder / "out" / "summary.json").read_text())["waves"]
+    assert waves["waves"] >= 1
+    assert waves["lower_bound_minor"] <= waves["cost_minor"] <= waves["greedy_minor"]
 
 
 def test_json_is_one_object_and_nothing_else(omo: Omo, shop: Shop) -> None:

@@ -33,6 +33,14 @@ def summary() -> dict[str, Any]:
         "filled": {"part": 18, "whole": 20},
         "nearest_only": {"part": 7, "whole": 20},
         "cost_by_term": [{"term": "shipping", "minor": 123_456}, {"term": "markdown_credit", "minor": -456}],
+        "waves": {
+            "waves": 4,
+            "optimal": 3,
+            "deliveries": 11,
+            "cost_minor": 123_000,
+            "lower_bound_minor": 120_540,
+            "greedy_minor": 125_000,
+        },
         "served_by_kind": [
             {"kind": "regional_warehouse", "units": 9, "fulfilment_orders": 4},
             {"kind": "store", "units": 18, "fulfilment_orders": 8},

@@ -12,7 +12,7 @@ import pytest
 
 from omo_core.model.errors import InvalidInput
 from omo_core.report import RunSummary, Stage, render
-from omo_core.report.render import cost_bars, load_bars, page, served_bars, split_bars, tiles
+from omo_core.report.render import cost_bars, load_bars, page, served_bars, split_bars, tiles, wave_bars
 
 STAGES = (Stage(name="place", items=10, duration_us=2_500_000),)
 VOID = {"meta", "link", "br", "img", "input", "hr", "path", "circle"}
@@ -230,3 +230,17 @@ def test_bars_are_as_long_as_their_numbers(summary: dict[str, Any]) -> None:
         ("Warehouse, Toledo", 75.0),
         ("store-2", 50.0),
     ]
+
+
+def test_the_waves_say_how_far_from_the_best_they_are(summary: dict[str, Any]) -> None:
+    whole = read(summary)
+    assert [(bar.label, bar.length, bar.value) for bar in wave_bars(whole)] == [
+        ("One order after the other", 100.0, "1,250.00 USD"),
+        ("As decided", 98.4, "1,230.00 USD"),
+        ("The least possible, proven", 96.43, "1,205.40 USD"),
+    ]
+    assert {tile.label: tile.value for tile in tiles(whole)}["from the best, proven"] == "2.00 %"
+    assert "11 deliveries were decided together in 4 waves. 3 of the plans are proven the best there is" in page(whole)
+    unproven = read(summary | {"waves": None})
+    assert wave_bars(unproven) == []
+    assert "How far from the best" not in page(unproven)
