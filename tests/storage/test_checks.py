@@ -34,6 +34,7 @@ SOUND: Mapping[str, dict[str, Any]] = {
     "stock": {"on_hand": 10, "reserved": 10, "version": 1},
     "transfer": {"from_node": "N1"},
     "transfer_line": {"state": "open", "shipped": 5, "received": 2, "lost": 2},
+    "wave": {"network_version": 0},
 }
 """What matters of a row that the CHECKs of its table let pass, at their very limits where that is possible."""
 
@@ -86,6 +87,7 @@ BROKEN: Mapping[str, tuple[dict[str, Any], ...]] = {
     "transfer_line_parts_within_shipped": ({"state": "closed", "received": 4},),
     "transfer_line_open_while_on_the_way": ({"received": 3}, {"state": "closed"}),
     "transfer_line_parts_not_negative": ({"received": -1}, {"lost": -1}, {"extra": -1}),
+    "wave_version_counts": ({"network_version": -1},),
 }
 """By CHECK, without its prefix: changes of the sound row that break it, and no other."""
 
