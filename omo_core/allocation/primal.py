@@ -31,7 +31,7 @@ CHAIN_STEPS: Final = 150
 """Displacements tried for one order."""
 MOST_OUT: Final = 10
 """Orders taken out together by ruin and recreate."""
-WARMTH: Final = 0.02
+WARMTH: Final = 0.05
 """The first temperature, as a share of what an order costs on average."""
 NOISE: Final = 0.15
 """How far the choice of who moves on is blurred, as a share of what an order costs on average."""

@@ -203,8 +203,12 @@ class _Search:
         columns = list_near(work, round(budget.reach * work.step_minor * PRICE_PER_MINOR), self.threads)
         limits = Limits(budget.window_orders, budget.window_search_nodes, self.threads, self.watch.left)
         for number in range(budget.window_passes):
-            for _ in improve_pass(work, columns, number, limits):
+            saved = 0
+            for saving in improve_pass(work, columns, number, limits):
+                saved += saving
                 yield self._keep("windows")
+            if not saved:
+                break
 
     def _keep(self, stage: str) -> str:
         """Remember the plan as it stands if it is the best."""

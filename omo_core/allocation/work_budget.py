@@ -19,13 +19,13 @@ class WorkBudget(Value):
     near what not serving costs: with few iterations only long steps get there."""
     decay: Annotated[float, Field(gt=0.0, le=1.0)] = 0.97
     """How much of a step the next one is; slower where there are more than 120 iterations."""
-    trials_per_order: Annotated[float, Field(ge=0.0, le=1_000.0)] = 3.0
+    trials_per_order: Annotated[float, Field(ge=0.0, le=1_000.0)] = 5.0
     """Of ruin and recreate."""
     window_passes: Annotated[int, Field(ge=0, le=100)] = 1
-    """Each decides all contested orders once more, in windows by integer programming."""
+    """At most; each decides all contested orders once more, in windows by integer programming. One in vain is the last."""
     window_orders: Annotated[int, Field(ge=2, le=100_000)] = 5_000
     """Orders decided together. Large windows with a short reach gained most for their time."""
-    reach: Annotated[float, Field(gt=0.0, le=10.0)] = 0.04
+    reach: Annotated[float, Field(gt=0.0, le=10.0)] = 0.02
     """How much dearer than an order's cheapest way at the prices a way may be to count in a window, as a share of what
     an order costs on average."""
     window_search_nodes: Annotated[int, Field(ge=1, le=1_000_000_000)] = 200
@@ -48,8 +48,8 @@ class WorkBudget(Value):
 
     @classmethod
     def thorough(cls) -> Self:
-        """Prices to the end, and windows that grow."""
-        return cls(iterations=250, trials_per_order=4.0, window_passes=4, window_orders=8_000)
+        """Longer prices and trials, and eight passes of windows, each cut in another way."""
+        return cls(iterations=160, trials_per_order=10.0, window_passes=8)
 
 
 NAMED: Final = ("brief", "quick", "standard", "thorough")
