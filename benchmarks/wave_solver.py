@@ -29,7 +29,7 @@ GIANT: Final = (1_000_000, 3_000, 100_000)
 DOUBLES: Final = (10_000, 100, 2_500)
 """Doubled in all three: the same orders a node and units a SKU."""
 SMALL_GAP: Final = 0.0002
-SCIP_LIMIT_S: Final = 120.0
+SCIP_LIMIT_S: Final = 180.0
 
 FIRST_PLAN = """
 import time
