@@ -144,7 +144,7 @@ def large(context: Context) -> None:
     wave = wave_of(instance)
     nearest = peers.run("nearest node", wave, peers.nearest_node)
     context.record("nearest node, 100k", nearest.cpu_s, orders=nearest.orders, clock="cpu")
-    solved = solve(context, "wave, 100k", instance, WorkBudget.thorough(), deadline_s=2 * nearest.cpu_s, wave=wave)
+    solved = solve(context, "wave, 100k", instance, WorkBudget.standard(), deadline_s=2 * nearest.cpu_s, wave=wave)
     context.figure("wave_100k_gap", solved.gap)
     context.figure("wave_100k_seconds_vs_nearest", solved.seconds / nearest.cpu_s)
     context.figure("wave_100k_peak_gb", peak_gb())

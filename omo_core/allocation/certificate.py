@@ -14,6 +14,8 @@ from omo_core.model.errors import InvalidInput
 
 BETWEEN_LOOKS: Final = 20
 """Iterations after which all nodes are weighed again."""
+LOOKS_MADE_ANEW: Final = 3
+"""How often a network is weighed that is too large to be kept from look to look."""
 
 
 class Certificate(NamedTuple):
@@ -42,6 +44,7 @@ def solve_dual_over_network(
     if iterations < 1:
         raise InvalidInput(f"the dual cannot be solved in {iterations} iterations; give at least 1")
     network = WholeNetwork(problem, threads)
+    between = BETWEEN_LOOKS if network.is_kept else max(BETWEEN_LOOKS, -(-iterations // LOOKS_MADE_ANEW))
     best: Dual | None = None
     before: Ascender | None = None
     rate = 0.0
@@ -53,7 +56,7 @@ def solve_dual_over_network(
                 rate = step * typical_cost(orders.block)
             else:
                 ascender.go_on_from(before)
-            found = ascender.climb(min(BETWEEN_LOOKS, iterations - done), rate, decay)
+            found = ascender.climb(min(between, iterations - done), rate, decay)
         before, rate, done = ascender, rate * decay**found.iterations, done + found.iterations
         look = network.look(problem, found.prices)
         bound = bound_of(problem, found.prices, look.values)

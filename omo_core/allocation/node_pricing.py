@@ -47,7 +47,8 @@ class WholeNetwork:
     def __init__(self, problem: AllocationProblem, threads: int | None = None) -> None:
         self._threads = threads or os.cpu_count() or 1
         holders = np.diff(problem.stock.holder_ptr)
-        self._keeps = int(holders[problem.columns.sku].sum()) <= KEPT_ENTRIES
+        self.is_kept = int(holders[problem.columns.sku].sum()) <= KEPT_ENTRIES
+        """Whether the whole network is small enough to be kept from look to look."""
         self._kept: dict[int, tuple[Chunk, Block]] = {}
 
     def look(self, problem: AllocationProblem, prices: Prices) -> Look:
@@ -93,7 +94,7 @@ class WholeNetwork:
             nothing = np.zeros(0, dtype=np.int64)
             whole = build_chunk(problem, part.first, part.first + every.size, every, nothing)
         made = whole, scaled(block_of_chunk(problem, whole))
-        if self._keeps:
+        if self.is_kept:
             self._kept[part.first] = made
         return made
 

@@ -105,6 +105,10 @@ class _Watch:
     def left(self) -> float | None:
         return None if self._most is None else max(0.0, self._most - self.seconds())
 
+    def is_half_over(self) -> bool:
+        """Prices may take half of the time: without a plan made at them they are worth little."""
+        return self.is_over() or (self._most is not None and self.seconds() >= self._most / 2)
+
     def is_over(self) -> bool:
         return self.left() == 0.0 or (self._cancel is not None and self._cancel())
 
@@ -164,7 +168,7 @@ class _Search:
             step=self.budget.step,
             decay=self.budget.decay ** (ITERATIONS / max(iterations, ITERATIONS)),
             threads=self.threads,
-            stop=self.watch.is_over,
+            stop=self.watch.is_half_over,
         )
         self.problem, self.prices = found.problem, found.dual.prices
         self._prove(found.dual.bound_minor)
