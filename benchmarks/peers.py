@@ -40,7 +40,7 @@ class PeerPlan:
         return self.checked.cost_minor
 
 
-def run(name: str, wave: Wave, rule: Rule) -> PeerPlan:
+def decide(name: str, wave: Wave, rule: Rule) -> PeerPlan:
     """Time a rule on a wave, price its plan, and insist that it is sound."""
     start = time.process_time()
     assigned = rule(wave)

@@ -156,9 +156,9 @@ RULES: Final[dict[str, Callable[[Wave], list[Assigned]]]] = {
 
 def run_rules(wave: Wave) -> dict[str, PeerPlan]:
     """Every rule on the same wave, each from full stock."""
-    return {name: peers.run(name, wave, rule) for name, rule in RULES.items()}
+    return {name: peers.decide(name, wave, rule) for name, rule in RULES.items()}
 
 
 def run_one_order_mip(wave: Wave, orders: int) -> PeerPlan:
     """The one-order program on the wave's first orders; compare it with other rules on `first_orders` of the same."""
-    return peers.run("one_order_mip", first_orders(wave, orders), one_order_mip)
+    return peers.decide("one_order_mip", first_orders(wave, orders), one_order_mip)

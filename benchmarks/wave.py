@@ -68,7 +68,7 @@ def run(context: Context) -> None:
     build = context.time("build", lambda: instance.problem(CANDIDATES), rounds=2, warmup=0, **facts)
     context.figure("build_orders_s", problem.orders / build.best_s)
     _compare_costs(context, instance, problem)
-    wave_solver.run(context)
+    wave_solver.measure(context)
     if context.size == "all":
         _large(context)
 
@@ -77,7 +77,7 @@ def _compare_costs(context: Context, instance: Instance, problem: AllocationProb
     plan, wave = solve_greedy(problem), wave_of(instance)
     assert plan.violations() == []
     require_sound(check_plan(instance, plan, wave))
-    nearest = peers.run("nearest node", wave, peers.nearest_node)
+    nearest = peers.decide("nearest node", wave, peers.nearest_node)
     context.record("nearest node", nearest.cpu_s, orders=nearest.orders, clock="cpu")
     context.figure("greedy_cost_minor", plan.cost_minor)
     context.figure("greedy_unserved_units", int(plan.accounts.missing.sum()))

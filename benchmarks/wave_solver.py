@@ -116,7 +116,7 @@ def middle(context: Context) -> None:
     size = SMALL if context.size == "smallest" else MIDDLE
     instance = draw(*size, seed=context.seed)
     wave = wave_of(instance)
-    nearest = peers.run("nearest node", wave, peers.nearest_node)
+    nearest = peers.decide("nearest node", wave, peers.nearest_node)
     context.record("nearest node, 20k", nearest.cpu_s, orders=nearest.orders, clock="cpu")
     short = solve(context, "wave, 20k, short", instance, WorkBudget.thorough(), deadline_s=5 * nearest.cpu_s, wave=wave)
     context.figure("wave_20k_gap", short.gap)
@@ -142,7 +142,7 @@ def large(context: Context) -> None:
     """100,000 orders within twice the nearest-node rule's time."""
     instance = draw(*LARGE, seed=context.seed)
     wave = wave_of(instance)
-    nearest = peers.run("nearest node", wave, peers.nearest_node)
+    nearest = peers.decide("nearest node", wave, peers.nearest_node)
     context.record("nearest node, 100k", nearest.cpu_s, orders=nearest.orders, clock="cpu")
     solved = solve(context, "wave, 100k", instance, WorkBudget.standard(), deadline_s=2 * nearest.cpu_s, wave=wave)
     context.figure("wave_100k_gap", solved.gap)
@@ -186,7 +186,7 @@ STEPS: dict[str, tuple[Callable[[Context], None], ...]] = {
 }
 
 
-def run(context: Context) -> None:
+def measure(context: Context) -> None:
     """Every part that belongs to this size."""
     for step in STEPS[context.size]:
         step(context)

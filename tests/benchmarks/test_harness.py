@@ -112,3 +112,8 @@ def test_figures_and_labels_are_given_once_and_are_plain() -> None:
     with pytest.raises(ValueError, match="already"):
         context.record("solve", 0.5)
     assert context.timings["solve"].best_s == 0.25
+
+
+def test_only_benchmarks_have_a_run() -> None:
+    """A helper with a function of that name would be taken for one, and fail."""
+    assert sorted(available()) == ["published", "reevaluation", "reservations", "router", "wave"]

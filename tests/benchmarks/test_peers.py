@@ -36,7 +36,7 @@ def order(name: str, *lines: tuple[str, int], service: str = "ship", pickup: int
 
 
 def decided(rule: peers.Rule, wave: Wave) -> list[Assigned]:
-    return peers.run("rule", wave, rule).solution.assigned
+    return peers.decide("rule", wave, rule).solution.assigned
 
 
 def test_nearest_node_looks_for_one_node_with_all_first() -> None:
@@ -51,13 +51,15 @@ def test_nearest_node_takes_each_line_from_the_nearest_else_and_leaves_what_nobo
 
 def test_nearest_node_decides_the_drawn_wave_as_ever() -> None:
     """The figure by which others are compared; it moves only with the instances or the rule."""
-    assert peers.run("nearest", wave_of(draw(2_000, 60, 500, seed=1)), peers.nearest_node).cost_minor == 2_772_543
+    assert peers.decide("nearest", wave_of(draw(2_000, 60, 500, seed=1)), peers.nearest_node).cost_minor == 2_772_543
 
 
 @pytest.mark.parametrize(("tightness", "seed"), [(1.15, 1), (0.5, 2)])
 def test_nearest_holder_decides_as_nearest_node(tightness: float, seed: int) -> None:
     wave = wave_of(draw(500, 40, 50, seed=seed, tightness=tightness))
-    plans = [peers.run("nearest", wave, rule).solution.assigned for rule in (peers.nearest_node, peers.nearest_holder)]
+    plans = [
+        peers.decide("nearest", wave, rule).solution.assigned for rule in (peers.nearest_node, peers.nearest_holder)
+    ]
     assert plans[0] == plans[1]
 
 
@@ -70,7 +72,7 @@ def test_nearest_node_collects_where_the_buyer_asked() -> None:
 def test_every_rule_passes_over_full_nodes(rule: peers.Rule) -> None:
     orders = [order(f"o{i}", ("x", 1)) for i in range(5)]
     wave = small(orders, {"x": {0: 5, 1: 5, 3: 5}}, capacity=1)
-    assert sorted(one.node for one in peers.run("rule", wave, rule).solution.assigned) == ["A", "B", "W"]
+    assert sorted(one.node for one in peers.decide("rule", wave, rule).solution.assigned) == ["A", "B", "W"]
 
 
 def test_priority_list_asks_the_warehouse_first() -> None:
@@ -126,7 +128,7 @@ def test_fewest_nodes_are_the_fewest_there_are(monkeypatch: pytest.MonkeyPatch, 
     wave = replace(drawn, nodes=[replace(node, capacity=None) for node in drawn.nodes])
     stock = {sku: dict(cells) for sku, cells in wave.stock.items()}
     by_order: dict[str, list[Assigned]] = {}
-    for one in peers.run("fewest", wave, peers_exact.fewest_nodes).solution.assigned:
+    for one in peers.decide("fewest", wave, peers_exact.fewest_nodes).solution.assigned:
         by_order.setdefault(one.order, []).append(one)
     position = {node.node: at for at, node in enumerate(wave.nodes)}
     for each in wave.orders:
@@ -203,7 +205,7 @@ def test_the_one_order_program_splits_pays_for_it_and_leaves_what_is_too_dear() 
 def test_the_one_order_program_decides_a_sample_on_live_stock() -> None:
     wave = wave_of(draw(60, 20, 12, seed=9))
     sample = peers_exact.run_one_order_mip(wave, 15)
-    near = peers.run("near", peers_exact.first_orders(wave, 15), peers.nearest_node)
+    near = peers.decide("near", peers_exact.first_orders(wave, 15), peers.nearest_node)
     assert (sample.orders, sample.checked.found) == (15, [])
     assert sample.cost_minor <= near.cost_minor
 
