@@ -69,7 +69,8 @@ def value_orders(
 ) -> None:
     """The cheapest way to serve each of the orders `first..stop` at these prices, without any limit of units or nodes.
 
-    Costs of the block, `split` and prices are in the same unit. Writes `value[order]` and adds what the answer uses:
+    Beside `decide_order` on priced costs, which gives the same values, because it takes 0.6 of that time: it adds prices on
+    the way and looks at no limits. Costs of the block, `split` and prices are in the same unit. Writes `value[order]` and adds what the answer uses:
     units to `cell_use`, orders to `node_use`. Passes over orders with more lines than `scratch` (see `bound_long_orders`).
     """
     for order in range(first, stop):

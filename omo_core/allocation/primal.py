@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Self
 
 import numpy as np
@@ -19,7 +20,7 @@ from omo_core.allocation.long_orders import search_of
 from omo_core.allocation.prices import PRICE_PER_MINOR, Prices, priced, scaled
 from omo_core.allocation.primal_kernels import Guide, State, make_wishes, move_in_turn, place_in_turn, remove
 from omo_core.allocation.problem import AllocationProblem
-from omo_core.allocation.ruin_kernels import ruin_and_recreate, ruin_for
+from omo_core.allocation.ruin_kernels import Ruin, dice_for, ruin_and_recreate, ruin_for
 from omo_core.allocation.ruled_orders import serve_ruled_order
 from omo_core.allocation.search_kernels import serve_long_order
 
@@ -149,8 +150,7 @@ class Primal:
 
     def ruin(self, trials: int, heat: float, seed: int) -> int:
         """Ruin and recreate, from `heat` (0 to 1) down to cold; returns what it saves, which may be below 0."""
-        sizes = self.state.stock.size, self.state.capacity.size
-        ruin = ruin_for(self.guide, self.block, *sizes, MOST_OUT, self.scratch.pick.size, seed)
+        ruin = self._ruin._replace(dice=dice_for(seed))
         warmth = round(WARMTH * heat * self.step_minor)
         noise = round(NOISE * self.step_minor * PRICE_PER_MINOR)
         saved = ruin_and_recreate(
@@ -158,6 +158,12 @@ class Primal:
             self.max_nodes, trials, warmth, noise, self.scratch, ruin,
         )  # fmt: skip
         return int(saved)
+
+    @cached_property
+    def _ruin(self) -> Ruin:
+        """The workplace of all rounds: the wishes do not change once they are made."""
+        sizes = self.state.stock.size, self.state.capacity.size
+        return ruin_for(self.guide, self.block, *sizes, MOST_OUT, self.scratch.pick.size)
 
     def to_mend(self) -> Ints:
         """The long orders, and the short ones with an unserved line: splitting a line may help them. None with rules."""

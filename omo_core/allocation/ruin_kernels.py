@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -51,12 +50,17 @@ class Ruin(NamedTuple):
     """int64[FACES]: a loss of patience × temperature / 1024 is accepted with the chance of its place."""
 
 
-def ruin_for(guide: Guide, block: Block, cells: int, nodes: int, most_out: int, most_lines: int, seed: int) -> Ruin:
-    """The workplace for a guide; equal seeds roll equal dice."""
+def dice_for(seed: int) -> Array:
+    """The dice of a seed; equal seeds roll equal numbers."""
+    return np.array([(seed * 2_654_435_761 + 88_172_645) % 0xFFFFFFFF + 1], dtype=np.int64)
+
+
+def ruin_for(guide: Guide, block: Block, cells: int, nodes: int, most_out: int, most_lines: int) -> Ruin:
+    """The workplace for a guide; it serves many rounds, each with `dice_for` its seed."""
     wishes = np.flatnonzero(guide.pick >= 0)
     cell, node = block.cell[guide.pick[wishes]], block.node[guide.picked_from[wishes]]
     return Ruin(
-        dice=np.array([(seed * 2_654_435_761 + 88_172_645) % 0xFFFFFFFF + 1], dtype=np.int64),
+        dice=dice_for(0),
         wanted_ptr=np.searchsorted(np.sort(cell), np.arange(cells + 1)).astype(np.int64),
         wanted_by=wishes[np.argsort(cell, kind="stable")].astype(np.int64),
         node_wanted_ptr=np.searchsorted(np.sort(node), np.arange(nodes + 1)).astype(np.int64),
@@ -66,7 +70,7 @@ def ruin_for(guide: Guide, block: Block, cells: int, nodes: int, most_out: int, 
         out=np.zeros(most_out, dtype=np.int64),
         pick=np.zeros(most_out * most_lines, dtype=np.int64),
         picked_from=np.zeros(most_out * most_lines, dtype=np.int64),
-        patience=np.array([round(-1024 * math.log((face + 0.5) / FACES)) for face in range(FACES)], dtype=np.int64),
+        patience=np.rint(-1024 * np.log((np.arange(FACES) + 0.5) / FACES)).astype(np.int64),
     )
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 import pytest
 
 import omo_core
+from omo_core.allocation.policy import PolicyPrices, SourcingPolicy
 from omo_core.cli import exits
 from omo_core.inventory.audit_checks import CHECKS
 from omo_core.inventory.holds import HOLDS_EXPIRED
@@ -91,3 +92,8 @@ def test_a_row_that_differs_is_seen() -> None:
     assert rows_under("## A", text) == [["`x`", "one"], ["`y`"]]
     assert rows_under("### B", text) == [["`y`"]]
     assert rows_under("## C", text) == [["z"]]
+
+
+def test_every_part_of_a_policy_is_listed() -> None:
+    parts = SourcingPolicy.model_fields.keys() - PolicyPrices.model_fields.keys()
+    assert sorted(unquoted(part) for part, _ in rows_under("## The parts of a policy")) == sorted(parts)
