@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from omo_core.model.errors import InvalidMoney, UnreadableBody
-from omo_core.model.orders import MAX_LINES
+from omo_core.model.orders import MAX_LINES, Oddity, OddityCode
 from omo_core.model.values import MAX_QUANTITY, GeoPoint, check_currency, currency_exponent, parse_minor
 
 V = TypeVar("V", bound=BaseModel)
@@ -61,10 +61,11 @@ def _exact_minor(value: str | int | Decimal, currency: str, noise: bool) -> int:
 class Cursor:
     """One JSON object and the way to it. A field that is null counts as missing."""
 
-    __slots__ = ("_index", "_key", "_parent", "fields")
+    __slots__ = ("_index", "_key", "_parent", "fields", "noted")
 
     def __init__(self, document: Any, *, parent: Cursor | None = None, key: str = "", index: int | None = None) -> None:
         self._parent, self._key, self._index = parent, key, index
+        self.noted: list[Oddity] = [] if parent is None else parent.noted
         if not isinstance(document, dict):
             raise UnreadableBody(f"{self.path} is {_kind(document)}; send an object", path=self.path)
         self.fields: dict[str, Any] = document
@@ -79,6 +80,15 @@ class Cursor:
         """Raise `UnreadableBody`: what is wrong with a field, and what to send instead."""
         path = f"{self.path}.{key}"
         raise UnreadableBody(f"{path} {fault}; {remedy}", path=path)
+
+    def odd(self, key: str, sentence: str, code: OddityCode = OddityCode.ODD_VALUE) -> None:
+        """Note that a field is odd and go on: for what changes neither goods nor money."""
+        self.noted.append(Oddity(code=code, path=f"{self.path}.{key}"[:200], sentence=sentence[:500]))
+
+    @property
+    def oddities(self) -> tuple[Oddity, ...]:
+        """What was odd in the whole document so far."""
+        return tuple(self.noted)
 
     def has(self, key: str) -> bool:
         """Whether the field is there and not null."""
@@ -121,6 +131,8 @@ class Cursor:
             return str(value)
         if value is not None and not isinstance(value, str):
             self.fail(key, f"is {_kind(value)}", "send the id as a text or a whole number")
+        if value and not value.isascii() and not value.isprintable():
+            self.fail(key, "holds invisible characters", "send the id without them")
         return (value.strip() or None) if value else None
 
     def boolean(self, key: str, default: bool) -> bool:

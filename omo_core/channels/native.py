@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any, ClassVar, Final
-
-from pydantic import Field
+from datetime import datetime
+from typing import Any, ClassVar, Final
 
 from omo_core.channels.cursor import Cursor
+from omo_core.channels.dialect import Dialect, DialectConfig
+from omo_core.channels.intents import Capabilities
 from omo_core.channels.native_order import read_order, read_version
 from omo_core.channels.port import Cancellation, ChannelEvent, EventKind, Headers, SoldLine, TillSale
-from omo_core.channels.reading import MAX_BODY_BYTES, read_json
+from omo_core.channels.reading import read_json
 from omo_core.channels.signing import header, verify_hex
 from omo_core.model.errors import ForgedSignature
 from omo_core.model.orders import Order
@@ -28,46 +29,37 @@ COUNTER_SALE_FIELDS: Final = frozenset(
 )
 
 
-class NativeConfig(Value):
+class NativeConfig(DialectConfig):
     """How to read one sender's native documents."""
 
     channel: ChannelId = "native"
     """The channel of documents that name none."""
-    secrets: Annotated[tuple[str, ...], Field(repr=False)] = ()
-    """Secrets that may sign, the current one first. With none, every signature is refused."""
     accepts: tuple[ChannelId, ...] | None = None
     """The channels this sender may speak for; None: any. Name them where senders must not write for each other."""
-    max_bytes: int = MAX_BODY_BYTES
 
 
-class NativeAdapter:
+class NativeAdapter(Dialect[NativeConfig]):
     """Reads documents of type order, cancellation and counter_sale, version 1."""
 
     config_type: ClassVar[type[Value]] = NativeConfig
+    capabilities: ClassVar[Capabilities] = Capabilities(signs="HMAC-SHA256 of the body, in hex")
 
-    def __init__(self, config: NativeConfig | None = None) -> None:
-        self._config = config or NativeConfig()
-
-    @property
-    def channel(self) -> str:
-        """The id of the channel this adapter was built for."""
-        return self._config.channel
-
-    def verify(self, headers: Headers, body: bytes) -> None:
+    def verify(self, headers: Headers, body: bytes, *, now: datetime | None = None) -> None:
         """Raise `ForgedSignature` unless X-Omo-Signature is sha256=<hex HMAC-SHA256 of the raw body>."""
+        del now
         given = header(headers, SIGNATURE_HEADER)
         if given is not None:
             if not given.startswith(SIGNATURE_PREFIX):
                 raise ForgedSignature(f"{SIGNATURE_HEADER} does not begin with {SIGNATURE_PREFIX}; sign as documented")
             given = given.removeprefix(SIGNATURE_PREFIX)
-        verify_hex(self._config.secrets, body, given)
+        verify_hex(self.config.secrets, body, given)
 
     def parse_event(self, headers: Headers, body: bytes) -> ChannelEvent:
         """Read one document; its event key is X-Omo-Event-Id, or the hash of the body where there is none.
 
         Raises `UnreadableBody`, `BodyTooLarge`, `InvalidMoney`.
         """
-        document = Cursor(read_json(body, max_bytes=self._config.max_bytes))
+        document = self.document(body)
         sha256 = hashlib.sha256(body).hexdigest()
         topic = self._type(document)
         held: dict[str, Any]
@@ -87,13 +79,14 @@ class NativeAdapter:
         event_key = header(headers, EVENT_HEADER) or f"sha256:{sha256}"
         return document.build(ChannelEvent, channel=self.channel, event_key=event_key, topic=topic, **held)
 
-    def parse_order(self, body: bytes) -> Order:
-        """Read a document of type order."""
-        return self._order(Cursor(read_json(body, max_bytes=self._config.max_bytes)), hashlib.sha256(body).hexdigest())
+    def parse_order(self, body: bytes, *more: bytes) -> Order:
+        """Read a document of type order; it is never split."""
+        del more
+        return self._order(self.document(body), hashlib.sha256(body).hexdigest())
 
     def parse_orders(self, body: bytes) -> tuple[Order, ...]:
         """Read one order document, a list of them, or {"orders": [...]}."""
-        document = read_json(body, max_bytes=self._config.max_bytes)
+        document = read_json(body, max_bytes=self.config.max_bytes)
         sha256 = hashlib.sha256(body).hexdigest()
         if isinstance(document, list):
             document = {"orders": document}
@@ -112,8 +105,8 @@ class NativeAdapter:
         return kind
 
     def _channel(self, document: Cursor) -> str:
-        channel = document.optional_text("channel") or self._config.channel
-        accepts = self._config.accepts
+        channel = document.optional_text("channel") or self.config.channel
+        accepts = self.config.accepts
         if accepts is not None and channel not in accepts:
             document.fail("channel", "is not one this sender may speak for", f"send one of: {', '.join(accepts)}")
         return channel

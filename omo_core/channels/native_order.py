@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from omo_core.channels.cursor import Cursor, microseconds
+from omo_core.channels.dialect import build_order
 from omo_core.model.network import DeliveryMethod
 from omo_core.model.orders import (
     Address,
@@ -60,8 +61,8 @@ def read_order(document: Cursor, channel: str, sha256: str) -> Order:
     lines = tuple(_line(line, number, currency) for number, line in enumerate(document.children("lines"), start=1))
     if not lines:
         document.fail("lines", "is missing or empty", "send at least one line")
-    return document.build(
-        Order,
+    return build_order(
+        document,
         channel=channel,
         external_id=document.text("external_id"),
         display_number=document.optional_text("display_number"),

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from omo_core.channels.cursor import Cursor
-from omo_core.channels.port import Cancellation, ChannelEvent, EventKind, Headers, Request, SoldLine, TillSale
+from omo_core.channels.dialect import Dialect, cancellation_of
+from omo_core.channels.intents import Capabilities
+from omo_core.channels.port import ChannelEvent, EventKind, Headers, Request, SoldLine, TillSale
 from omo_core.channels.reading import read_json
 from omo_core.channels.shopify_delivery import ShopifyConfig
 from omo_core.channels.shopify_order import left_over_the_counter, read_order
@@ -32,27 +35,19 @@ __all__ = ["ORDER_TOPICS", "ShopifyAdapter", "ShopifyConfig"]
 _SHOP_DOMAIN: Final = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com")
 
 
-class ShopifyAdapter:
+class ShopifyAdapter(Dialect[ShopifyConfig]):
     """Reads one shop's webhooks and order documents."""
 
     config_type: ClassVar[type[Value]] = ShopifyConfig
+    capabilities: ClassVar[Capabilities] = Capabilities(signs="HMAC-SHA256 of the body, in base64")
 
-    def __init__(self, config: ShopifyConfig | None = None) -> None:
-        self._config = config or ShopifyConfig()
-
-    @property
-    def channel(self) -> str:
-        """The id of the channel this adapter was built for."""
-        return self._config.channel
-
-    def verify(self, headers: Headers, body: bytes) -> None:
+    def verify(self, headers: Headers, body: bytes, *, now: datetime | None = None) -> None:
         """Raise `ForgedSignature` unless a secret signed the raw body, and the shop is ours where one is configured."""
-        verify_base64(self._config.secrets, body, _header(headers, "Hmac-Sha256"))
+        del now
+        verify_base64(self.config.secrets, body, _header(headers, "Hmac-Sha256"))
         shop = _header(headers, "Shop-Domain")
-        if self._config.shop_domain is not None and shop is not None and shop != self._config.shop_domain:
-            raise ForgedSignature(
-                f"the message is of another shop than {self._config.shop_domain}; route it to its own"
-            )
+        if self.config.shop_domain is not None and shop is not None and shop != self.config.shop_domain:
+            raise ForgedSignature(f"the message is of another shop than {self.config.shop_domain}; route it to its own")
 
     def parse_event(self, headers: Headers, body: bytes) -> ChannelEvent:
         """Read a webhook; its event key is X-Shopify-Webhook-Id, or a hash of topic and body where there is none.
@@ -60,7 +55,7 @@ class ShopifyAdapter:
         The body decides, not the topic: an order that says it is cancelled is a cancellation under every topic.
         Raises `UnreadableBody`, `BodyTooLarge`, `InvalidMoney`.
         """
-        document = read_json(body, max_bytes=self._config.max_bytes)
+        document = read_json(body, max_bytes=self.config.max_bytes)
         topic = _header(headers, "Topic")
         if not topic:
             raise UnreadableBody("the message has no X-Shopify-Topic header; send it as Shopify sent it")
@@ -77,8 +72,9 @@ class ShopifyAdapter:
         event_key = _header(headers, "Webhook-Id") or f"sha256:{topic}:{sha256}"
         return Cursor({}).build(ChannelEvent, channel=self.channel, event_key=event_key, topic=topic, **held)
 
-    def parse_order(self, body: bytes) -> Order:
-        """Read an order, bare or as {"order": {...}}."""
+    def parse_order(self, body: bytes, *more: bytes) -> Order:
+        """Read an order, bare or as {"order": {...}}; it is never split."""
+        del more
         orders = self.parse_orders(body)
         if len(orders) != 1:
             raise UnreadableBody(f"$.orders holds {len(orders)} orders; send exactly one here")
@@ -86,30 +82,23 @@ class ShopifyAdapter:
 
     def parse_orders(self, body: bytes) -> tuple[Order, ...]:
         """Read an order, bare or as {"order": {...}}, or a list of them, bare or as {"orders": [...]}."""
-        document = read_json(body, max_bytes=self._config.max_bytes)
+        document = read_json(body, max_bytes=self.config.max_bytes)
         sha256 = hashlib.sha256(body).hexdigest()
         if isinstance(document, list):
             document = {"orders": document}
         top = Cursor(document)
         if top.has("orders"):
-            return tuple(read_order(order, self._config, sha256) for order in top.children("orders"))
+            return tuple(read_order(order, self.config, sha256) for order in top.children("orders"))
         if isinstance(top.fields.get("order"), dict):
             top = top.child("order")
-        return (read_order(top, self._config, sha256),)
+        return (read_order(top, self.config, sha256),)
 
     def _order_event(self, document: Cursor, sha256: str) -> dict[str, Any]:
-        order = read_order(document, self._config, sha256)
+        order = read_order(document, self.config, sha256)
         held: dict[str, Any] = {"kind": EventKind.ORDER, "order": order, "subject": order.external_id}
         if order.status is OrderStatus.CANCELLED:
             held["kind"] = EventKind.CANCELLATION
-            held["cancellation"] = document.build(
-                Cancellation,
-                channel=order.channel,
-                external_id=order.external_id,
-                source_version=order.source_version,
-                cancelled_at=order.cancelled_at,
-                reason=order.cancel_reason,
-            )
+            held["cancellation"] = cancellation_of(order)
         elif left_over_the_counter(document):
             sale = self._counter_sale(document, order)
             if sale is not None:
@@ -128,7 +117,7 @@ class ShopifyAdapter:
             TillSale,
             channel=order.channel,
             external_id=order.external_id,
-            node=self._config.locations.get(location, location),
+            node=self.config.locations.get(location, location),
             sold_at=document.optional_instant("processed_at") or order.placed_at,
             lines=tuple(document.build(SoldLine, sku=line.sku, quantity=line.quantity) for line in goods),
         )
@@ -139,12 +128,12 @@ class ShopifyAdapter:
         if not (order_id.isascii() and order_id.isdigit()):
             document.fail("order_id", "is no Shopify id", "send the order's number")
         # The header is not signed, so it may choose among Shopify's shops and nothing else.
-        shop = self._config.shop_domain or _header(headers, "Shop-Domain") or ""
+        shop = self.config.shop_domain or _header(headers, "Shop-Domain") or ""
         if not _SHOP_DOMAIN.fullmatch(shop):
             raise UnreadableBody("the shop is not known; set shop_domain in the configuration, as name.myshopify.com")
-        url = f"https://{shop}/admin/api/{self._config.api_version}/orders/{order_id}.json"
+        url = f"https://{shop}/admin/api/{self.config.api_version}/orders/{order_id}.json"
         request = Request(url=url, headers=(("Accept", "application/json"),))
-        return {"kind": kind, "subject": order_id, "fetch": request}
+        return {"kind": kind, "subject": order_id, "fetch": (request,)}
 
 
 def _header(headers: Headers, name: str) -> str | None:

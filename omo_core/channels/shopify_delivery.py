@@ -8,24 +8,22 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from omo_core.channels.cursor import Cursor
-from omo_core.channels.reading import MAX_BODY_BYTES
+from omo_core.channels.dialect import DialectConfig
+from omo_core.channels.fields import free_text
 from omo_core.model.network import DeliveryMethod
 from omo_core.model.orders import Address, Delivery
-from omo_core.model.values import ChannelId, GeoPoint, NodeId, Value
+from omo_core.model.values import ChannelId, GeoPoint, NodeId
 
 METHOD_ATTRIBUTE: Final = "omo_method"
 PICKUP_ATTRIBUTE: Final = "omo_pickup_node"
 DELIVER_BY_ATTRIBUTE: Final = "omo_deliver_by"
 
-_TEXT_LIMIT: Final = 2_000
 
-
-class ShopifyConfig(Value):
-    """How to read one shop's messages."""
+class ShopifyConfig(DialectConfig):
+    """How to read one shop's messages; `secrets` are the app's client secrets: after a rotation Shopify signs with
+    the old one for up to an hour."""
 
     channel: ChannelId = "shopify"
-    secrets: Annotated[tuple[str, ...], Field(repr=False)] = ()
-    """The app's client secrets, the current one first: after a rotation Shopify signs with the old one for a while."""
     shop_domain: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*\.myshopify\.com$")] | None = None
     """Messages of another shop are refused; None takes any shop that signs with these secrets."""
     api_version: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}$")] = "2025-07"
@@ -39,15 +37,6 @@ class ShopifyConfig(Value):
     trust_note_attributes: bool = False
     """Let omo_method, omo_pickup_node and omo_deliver_by in note_attributes decide the delivery. Storefront visitors
     can write note attributes, so only for shops whose checkout sets or checks them."""
-    max_bytes: int = MAX_BODY_BYTES
-
-
-def free_text(cursor: Cursor, key: str) -> str | None:
-    """A person's text, cut where it is longer than we keep; the body keeps it whole."""
-    text = cursor.optional_text(key)
-    if text is None or len(text) <= _TEXT_LIMIT:
-        return text
-    return text[: _TEXT_LIMIT - 1] + "…"
 
 
 def read_delivery(document: Cursor, config: ShopifyConfig) -> Delivery:

@@ -11,7 +11,9 @@ from datetime import datetime
 from typing import Final
 
 from omo_core.channels.cursor import Cursor, microseconds
-from omo_core.channels.shopify_delivery import ShopifyConfig, free_text, read_delivery
+from omo_core.channels.dialect import build_order
+from omo_core.channels.fields import free_text
+from omo_core.channels.shopify_delivery import ShopifyConfig, read_delivery
 from omo_core.model.errors import InvalidMoney, UnreadableBody
 from omo_core.model.orders import (
     LineAmounts,
@@ -50,8 +52,8 @@ def read_order(document: Cursor, config: ShopifyConfig, sha256: str) -> Order:
     if not lines:
         document.fail("line_items", "is missing or empty", "send the whole order with at least one line")
     updated_at = document.instant("updated_at")
-    return document.build(
-        Order,
+    return build_order(
+        document,
         channel=config.channel,
         external_id=document.identifier("id"),
         display_number=document.optional_identifier("name") or document.optional_identifier("order_number"),

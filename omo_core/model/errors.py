@@ -45,6 +45,12 @@ class ForgedSignature(OmoError):
     code = "forged_signature"
 
 
+class StaleSignature(ForgedSignature):
+    """A message that was signed too long ago, or for a time to come; check the clocks, or have it sent again."""
+
+    code = "stale_signature"
+
+
 class UnknownChannel(InvalidInput):
     """A channel name that no installed adapter answers to."""
 

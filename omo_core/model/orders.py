@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -25,7 +25,6 @@ from omo_core.model.values import (
 )
 
 MAX_LINES = 10_000
-_UNUSED: Final = ',"ship_complete":false}'
 
 
 class OrderStatus(StrEnum):
@@ -50,12 +49,57 @@ class PaymentStatus(StrEnum):
     VOIDED = "voided"
 
 
+class Funder(StrEnum):
+    """Who pays for a discount, and so whose money a refund of it is."""
+
+    UNKNOWN = "unknown"
+    SELLER = "seller"
+    PLATFORM = "platform"
+    PARTNER = "partner"
+    """A third party, such as a bank or the host of a live stream."""
+
+
+class RefundStatus(StrEnum):
+    """How far a refund is."""
+
+    REQUESTED = "requested"
+    """The buyer asks; the seller has not answered."""
+    AGREED = "agreed"
+    """The seller said yes; goods or money are still on their way."""
+    REFUSED = "refused"
+    DONE = "done"
+    """The money went back."""
+
+
+class OddityCode(StrEnum):
+    """What can be odd in an order that was read all the same."""
+
+    MONEY_DOES_NOT_ADD_UP = "money_does_not_add_up"
+    UNKNOWN_STATE = "unknown_state"
+    """The channel used a word or number for a state that its adapter does not know."""
+    NO_ITEM_CODE = "no_item_code"
+    """A line without a merchant's code: it is kept, and cannot be sourced."""
+    ODD_VALUE = "odd_value"
+    """A field of no consequence for goods or money held what it should not, and was left out."""
+
+
+class Oddity(Value):
+    """One odd thing in an order that was read all the same: nothing was invented to make it fit."""
+
+    code: Annotated[OddityCode, enum_of(OddityCode)]
+    path: Text
+    """Where in the document it stands, such as $.line_items[2].price."""
+    sentence: Text
+
+
 class Address(Value):
     """Where goods go. Masked or encrypted receivers keep the channel's token beside the masked text."""
 
     recipient: Text | None = None
     phone: Text | None = None
     street: tuple[Text, ...] = ()
+    district: Text | None = None
+    """The part of a city that a channel names by itself (區, 区, 縣); towns below it stand in the street."""
     city: Text | None = None
     region: Text | None = None
     postal_code: Text | None = None
@@ -74,6 +118,10 @@ class Delivery(Value):
     service: Text | None = None
     """The channel's name of the shipping service."""
     deliver_by: Instant | None = None
+    ship_by: Instant | None = None
+    """When the channel wants the goods gone at the latest."""
+    not_before: Instant | None = None
+    """The goods are wanted from then on: a booked slot, or a pre-order's date."""
 
     @model_validator(mode="after")
     def _pickup_names_its_node(self) -> Self:
@@ -116,6 +164,17 @@ class OrderLine(Value):
     delivery: Annotated[int, Field(ge=0)] = 0
     """Index into the order's deliveries."""
     amounts: LineAmounts | None = None
+    bundle: bool = False
+    """A set whose contents are lines of their own (`parent` names it): it carries the money and no goods."""
+    parent: Identifier | None = None
+    """The bundle this line is part of: it carries goods, and its money is told by the bundle."""
+    preorder: bool = False
+    """Sold before there are goods."""
+
+    @property
+    def wants_goods(self) -> bool:
+        """Whether units of it are still to be fulfilled: physical, no bundle, and some quantity left."""
+        return self.physical and not self.bundle and self.current_quantity > 0
 
     @model_validator(mode="after")
     def _current_is_within_ordered(self) -> Self:
@@ -124,12 +183,45 @@ class OrderLine(Value):
         return self
 
 
+class DiscountShare(Value):
+    """One line's part of a discount."""
+
+    line: Identifier
+    amount_minor: Minor
+
+
+class Discount(Value):
+    """One discount as the channel tells of it: how much, who pays for it, and how the channel split it.
+
+    Its money is in the amounts already; a channel that splits nothing gives no shares.
+    """
+
+    discount: Identifier | None = None
+    """The channel's code or id of it."""
+    title: Text | None = None
+    funder: Annotated[Funder, enum_of(Funder)] = Funder.UNKNOWN
+    amount_minor: Minor
+    shares: tuple[DiscountShare, ...] = ()
+    shipping_minor: Minor = 0
+    """Its part that is taken off shipping."""
+
+
+class Payment(Value):
+    """Money that a buyer gave or promised for an order."""
+
+    payment: Identifier | None = None
+    """The channel's or its cashier's id of it."""
+    method: Text | None = None
+    amount_minor: Minor
+    paid_at: Instant | None = None
+
+
 class OrderAmounts(Value):
     """The order's money in minor units, as the channel states it."""
 
     taxes_included: bool
     line_gross_minor: Minor
-    """Sum of the lines' gross, from the lines."""
+    """Sum of the lines' gross, from the lines; what is inside a bundle is told by the bundle."""
     discount_minor: Minor = 0
     """Every discount of the order: the lines' shares, shipping discounts, and what was not split."""
     shipping_minor: Minor = 0
@@ -140,6 +232,10 @@ class OrderAmounts(Value):
     """Duties, packaging and other additions."""
     rounding_minor: Minor = 0
     total_minor: Minor
+    platform_discount_minor: Minor = 0
+    """The part of `discount_minor` that the platform pays: the seller gets it from there."""
+    presentment_total_minor: Minor | None = None
+    """What the buyer saw as the total, in the order's `presentment_currency`."""
 
     @property
     def computed_total_minor(self) -> int:
@@ -161,8 +257,11 @@ class Refund(Value):
     created_at: Instant
     refunded_to_buyer_minor: Minor
     sellers_share_minor: Minor | None = None
+    """The part of it that the seller bears; None where the channel does not say."""
     quantities: tuple[tuple[Identifier, Quantity], ...] = ()
     """(line, quantity) pairs."""
+    status: Annotated[RefundStatus, enum_of(RefundStatus)] = RefundStatus.DONE
+    reason: Text | None = None
 
 
 class Order(Value):
@@ -195,10 +294,18 @@ class Order(Value):
     ship_complete: bool = False
     """Send all that is open of a delivery, or nothing of it until all can be sent."""
 
+    payments: tuple[Payment, ...] = ()
+    discounts: tuple[Discount, ...] = ()
+    buyer: Identifier | None = None
+    """The channel's id of the buyer, never a name."""
+    hold_reason: Text | None = None
+    """Why the channel says not to send the goods yet, in its own words: a risk check, a wish to cancel."""
+    oddities: tuple[Oddity, ...] = ()
+    """What was odd in the document, field by field."""
+
     def canonical_json(self) -> str:
-        """Without what orders got later and this one does not use: its digest stays what it was."""
-        text = super().canonical_json()
-        return text[: -len(_UNUSED)] + "}" if text.endswith(_UNUSED) else text
+        """Without what is at its default: a field that orders get later leaves the digests of others as they were."""
+        return self.model_dump_json(exclude_defaults=True)
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -206,12 +313,20 @@ class Order(Value):
             raise ValueError("line ids must be unique within the order")
         if any(line.delivery >= len(self.deliveries) for line in self.lines):
             raise ValueError("a line's delivery must be an index into deliveries")
-        if self.amounts is not None and all(line.amounts for line in self.lines):
-            gross = sum(line.amounts.gross_minor for line in self.lines if line.amounts)
+        top = [line for line in self.lines if line.parent is None] if self._has_parts() else self.lines
+        if self.amounts is not None and all(line.amounts for line in top):
+            gross = sum(line.amounts.gross_minor for line in top if line.amounts)
             if gross != self.amounts.line_gross_minor:
                 raise ValueError(f"line_gross_minor is {self.amounts.line_gross_minor}, but the lines add to {gross}")
         return self
 
+    def _has_parts(self) -> bool:
+        """Whether any line is part of a bundle; raises `ValueError` where one names a bundle that is none."""
+        parents = {line.parent for line in self.lines if line.parent is not None}
+        if not parents <= {line.line for line in self.lines if line.bundle}:
+            raise ValueError("a line's parent must be the id of a line with bundle set")
+        return bool(parents)
+
     def fulfillable(self) -> tuple[OrderLine, ...]:
-        """The lines that still want goods: physical, with an item and a quantity left."""
-        return tuple(line for line in self.lines if line.physical and line.sku and line.current_quantity)
+        """The lines that still want goods: physical, no bundle, with an item and a quantity left."""
+        return tuple(line for line in self.lines if line.wants_goods and line.sku)

@@ -83,5 +83,6 @@ REFUSAL_SENTENCES: Final[Mapping[str, str]] = {
     "kit_apart": "No node can put together {missing} of {wanted} of the kit {sku}; its parts come from one node.",
     "waits_for_kit": "{missing} of {wanted} units of {sku} wait until a kit of this order that needs {sku} has its node.",
     "kept_complete": "{missing} of {wanted} units of {sku} wait with the rest of their order, which is to be sent complete.",
+    "capability_missing": "The channel {channel} cannot do {intent}: {why}.",
     "too_dear": "Serving {missing} of {wanted} units of {sku} costs more than the policy's price of not serving them.",
 }

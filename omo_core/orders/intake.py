@@ -102,7 +102,7 @@ def _unusable(order: Order, skus: set[str], context: SourcingContext) -> tuple[R
     nameless = [
         Refusal.of("line_without_sku", line=line.line, order=name)
         for line in order.lines
-        if line.physical and line.current_quantity and not line.sku
+        if line.wants_goods and not line.sku
     ]
     unknown = [Refusal.of("unknown_sku", sku=line.sku) for line in order.fulfillable() if line.sku not in skus]
     pickups = {one.pickup_node for one in order.deliveries if one.method is DeliveryMethod.PICKUP}

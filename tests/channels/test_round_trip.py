@@ -11,7 +11,17 @@ from omo_core.channels.port import Cancellation, ChannelAdapter, EventKind, Sold
 from omo_core.channels.shopify import ShopifyAdapter, ShopifyConfig
 from omo_core.model.errors import InvalidInput
 from omo_core.model.network import DeliveryMethod
-from omo_core.model.orders import Address, Delivery, LineAmounts, Order, OrderLine, OrderStatus, Refund
+from omo_core.model.orders import (
+    Address,
+    Delivery,
+    LineAmounts,
+    Oddity,
+    OddityCode,
+    Order,
+    OrderLine,
+    OrderStatus,
+    Refund,
+)
 from omo_core.model.stock import Demand
 from omo_core.testing.contracts import Signed
 from omo_core.testing.writers import (
@@ -65,6 +75,13 @@ def test_native_carries_what_no_other_dialect_does() -> None:
                 Delivery(method=DeliveryMethod.PICKUP, pickup_node="TPE-01"),
             ),
             "amounts": order.amounts.model_copy(update={"line_gross_minor": 3600, "rounding_minor": -1}),
+            "oddities": (
+                Oddity(
+                    code=OddityCode.MONEY_DOES_NOT_ADD_UP,
+                    path="$",
+                    sentence="the total is -0.99 USD from what its parts add up to",
+                ),
+            ),
             "refunds": (Refund(refund="r1", created_at=NOON, refunded_to_buyer_minor=100, sellers_share_minor=90),),
         }
     )

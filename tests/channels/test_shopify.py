@@ -394,10 +394,10 @@ def test_edits_and_refunds_are_fetched() -> None:
     refunded = event("refunds/create", b'{"id": 1, "order_id": 820982911946154508, "refund_line_items": "whatever"}')
     assert (edited.kind, refunded.kind) == (EventKind.ORDER, EventKind.REFUND)
     for found in (edited, refunded):
-        assert found.fetch is not None
-        assert (found.fetch.method, found.subject) == ("GET", "820982911946154508")
-        assert found.fetch.url == "https://shop.myshopify.com/admin/api/2025-07/orders/820982911946154508.json"
-        assert dict(found.fetch.headers) == {"Accept": "application/json"}
+        (fetch,) = found.fetch
+        assert (fetch.method, found.subject) == ("GET", "820982911946154508")
+        assert fetch.url == "https://shop.myshopify.com/admin/api/2025-07/orders/820982911946154508.json"
+        assert dict(fetch.headers) == {"Accept": "application/json"}
 
 
 @pytest.mark.parametrize("order_id", ["../shop", "1?x=1", "", None, 1.5, True, "١٢", [1]])
@@ -413,8 +413,8 @@ def test_no_other_host_is_fetched_than_shopifys(shop: str) -> None:
     with pytest.raises(UnreadableBody, match="set shop_domain"):
         anyone.parse_event(headers, b'{"order_id": 1}')
     found = anyone.parse_event(headers | {"X-Shopify-Shop-Domain": "a-1.myshopify.com"}, b'{"order_id": 1}')
-    assert found.fetch is not None
-    assert found.fetch.url.startswith("https://a-1.myshopify.com/admin/")
+    (fetch,) = found.fetch
+    assert fetch.url.startswith("https://a-1.myshopify.com/admin/")
 
 
 @pytest.mark.parametrize(
@@ -431,7 +431,7 @@ def test_no_other_host_is_fetched_than_shopifys(shop: str) -> None:
 def test_what_is_not_ours_is_understood_and_left(topic: str, raw: bytes, subject: str | None) -> None:
     found = event(topic, raw)
     assert (found.kind, found.topic, found.subject) == (EventKind.OTHER, topic, subject)
-    assert (found.order, found.fetch) == (None, None)
+    assert (found.order, found.fetch) == (None, ())
     with pytest.raises(UnreadableBody):
         event(topic, raw[:-1])
 

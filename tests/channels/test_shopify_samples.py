@@ -182,8 +182,7 @@ def test_a_webhook_is_understood(name: str) -> None:
     event = ADAPTER.parse_event({"X-Shopify-Topic": topic, "X-Shopify-Webhook-Id": "w-1"}, body_of(name))
     assert (event.topic, event.kind, event.subject, event.event_key) == (topic, kind, subject, "w-1")
     if topic in ("orders/edited", "refunds/create"):
-        assert event.fetch is not None
-        assert event.fetch.url == f"https://example.myshopify.com/admin/api/2025-07/orders/{subject}.json"
+        assert event.fetch[0].url == f"https://example.myshopify.com/admin/api/2025-07/orders/{subject}.json"
 
 
 def test_the_money_adds_up_wherever_the_fact_sheet_says_so(channel_facts: Path) -> None:
