@@ -21,6 +21,7 @@ MAY_READ_THE_WORLD: Mapping[str, str] = {
     "omo_core/batch/::time.perf_counter": "orders per second of each stage: shown, never decided on",
     "omo_core/cli.py": "shows how long things took",
     "omo_core/cli/": "shows how long things took",
+    "omo_core/exchange/transport.py": "injected by default: spaces requests and ends them, decides nothing else",
     "omo_core/storage/clock.py": "the clock that is injected by default",
     "omo_core/storage/ids.py": "the ids that are injected by default",
     "omo_core/storage/database.py::random.Random": "spaces retries, where the host gives no generator of its own",

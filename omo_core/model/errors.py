@@ -51,6 +51,18 @@ class StaleSignature(ForgedSignature):
     code = "stale_signature"
 
 
+class ChannelUnavailable(OmoError):
+    """A channel did not answer, or not with what was asked for; ask again later, nothing was changed here."""
+
+    code = "channel_unavailable"
+
+
+class ForbiddenAddress(OmoError):
+    """An address that is not of the public internet, or not reached by https; correct the channel's configuration."""
+
+    code = "forbidden_address"
+
+
 class UnknownChannel(InvalidInput):
     """A channel name that no installed adapter answers to."""
 
