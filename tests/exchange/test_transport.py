@@ -13,6 +13,7 @@ import pytest
 from omo_core.channels.dialect import Dialect, DialectConfig, with_headers
 from omo_core.channels.intents import (
     Acknowledge,
+    Answer,
     Capabilities,
     FetchOrder,
     Intent,
@@ -29,7 +30,7 @@ from omo_core.channels.intents import (
 from omo_core.exchange.transport import Patience, Timing, Transport
 from omo_core.model.errors import ChannelUnavailable, ForbiddenAddress
 from omo_core.model.refusals import Refusal
-from omo_core.model.values import ChannelId
+from omo_core.model.values import ChannelId, Value
 from omo_core.storage.clock import ManualClock
 from omo_core.testing.samples import NOW
 from tests.exchange.web import Told, serving
@@ -49,7 +50,7 @@ class ShopConfig(DialectConfig):
 class Shop(Dialect[ShopConfig]):
     """A plain JSON channel for these tests."""
 
-    config_type = ShopConfig
+    config_type: ClassVar[type[Value]] = ShopConfig
     capabilities: ClassVar[Capabilities] = Capabilities(
         intents=frozenset(
             {IntentKind.FETCH_ORDER, IntentKind.ACKNOWLEDGE, IntentKind.SET_STOCK, IntentKind.LIST_CHANGES}
@@ -97,9 +98,23 @@ def transport(url: str, waits: Waits | None = None, shop: type[Shop] = Shop, **o
     )
 
 
+def sent(calls: Transport, intent: Intent) -> Answer:
+    """The one answer to an intent that the channel can do."""
+    answers = calls.send(intent)
+    assert not isinstance(answers, Refusal)
+    (answer,) = answers
+    return answer
+
+
+def made(calls: Transport, intent: Intent) -> tuple[Request, ...]:
+    requests = calls.adapter.requests(intent)
+    assert not isinstance(requests, Refusal)
+    return requests
+
+
 def test_an_intent_is_signed_sent_and_answered_item_by_item() -> None:
     with serving(Told(body=b'{"ok":1}')) as web:
-        (answer,) = transport(web.url, tokens=lambda _: "t0k").send(STOCK)
+        answer = sent(transport(web.url, tokens=lambda _: "t0k"), STOCK)
     assert [(item.item, item.ok) for item in answer.items] == [("L-1", True), ("L-2", True)]
     (asked,) = web.asked
     assert (asked.method, asked.path, asked.body) == ("POST", "/stock", b"[]")
@@ -133,17 +148,16 @@ def test_what_the_channel_lacks_is_refused_before_anything_is_sent() -> None:
 def test_only_what_is_safe_is_sent_again(intent: Intent, status: int, times: int) -> None:
     waits = Waits()
     with serving(Told(status=status)) as web:
-        answers = transport(web.url, waits).send(intent)
-    assert not isinstance(answers, Refusal)
+        answer = sent(transport(web.url, waits), intent)
     assert len(web.asked) == times
-    assert all(not item.ok and item.code == f"http_{status}" for item in answers[0].items)
+    assert all(not item.ok and item.code == f"http_{status}" for item in answer.items)
     assert (waits.paused_s > 0) == (times > 1)
 
 
 def test_it_waits_as_long_as_the_channel_asks() -> None:
     waits = Waits()
     with serving(Told(status=429, headers={"Retry-After": "17"}), Told()) as web:
-        (answer,) = transport(web.url, waits).send(TAKEN)
+        answer = sent(transport(web.url, waits), TAKEN)
     assert answer.ok
     assert 17 <= waits.paused_s < 18
     later = (NOW + timedelta(seconds=30)).strftime("%a, %d %b %Y %H:%M:%S GMT")
@@ -156,7 +170,7 @@ def test_it_waits_as_long_as_the_channel_asks() -> None:
 def test_a_wait_beyond_all_patience_is_not_waited() -> None:
     waits = Waits()
     with serving(Told(status=429, headers={"Retry-After": "3600"})) as web:
-        (answer,) = transport(web.url, waits).send(TAKEN)
+        answer = sent(transport(web.url, waits), TAKEN)
     assert (answer.items[0].code, answer.items[0].retry, len(web.asked)) == ("http_429", True, 1)
     assert waits.paused_s == 0
 
@@ -169,20 +183,20 @@ def test_a_refused_token_is_asked_for_anew_once() -> None:
         return "new" if refused else "old"
 
     with serving(Told(status=401), Told()) as web:
-        (answer,) = transport(web.url, tokens=tokens).send(ORDER)
+        answer = sent(transport(web.url, tokens=tokens), ORDER)
     assert answer.ok
     assert [asked.headers["authorization"] for asked in web.asked] == ["Bearer old", "Bearer new"]
     with serving(Told(status=401)) as web:
-        (answer,) = transport(web.url, tokens=tokens).send(ORDER)
+        answer = sent(transport(web.url, tokens=tokens), ORDER)
     assert (answer.items[0].code, len(web.asked)) == ("http_401", 2)
 
 
 def test_what_hangs_up_or_is_not_there_is_worth_another_try() -> None:
     with serving(Told(hang_up=True)) as web:
-        (answer,) = transport(web.url).send(TAKEN)
+        answer = sent(transport(web.url), TAKEN)
         assert (answer.items[0].code, answer.items[0].retry, len(web.asked)) == ("broken_off", True, 1)
         url = web.url
-    (answer,) = transport(url).send(TAKEN)
+    answer = sent(transport(url), TAKEN)
     assert (answer.items[0].code, answer.items[0].retry) == ("unreachable", True)
 
 
@@ -196,7 +210,7 @@ def test_a_body_over_the_cap_is_not_read_to_its_end() -> None:
             yield b"x" * 65_536
 
     with serving(Told(drip=endless)) as web:
-        (answer,) = transport(web.url, patience=Patience(max_bytes=100_000)).send(ORDER)
+        answer = sent(transport(web.url, patience=Patience(max_bytes=100_000)), ORDER)
     assert answer.items[0].code == "too_large"
     assert written < 100_000_000
 
@@ -205,15 +219,16 @@ def test_a_zip_bomb_is_not_unpacked() -> None:
     bomb = gzip.compress(b"0" * 50_000_000)
     assert len(bomb) < 60_000
     with serving(Told(body=bomb, headers={"Content-Encoding": "gzip"})) as web:
-        (answer,) = transport(web.url, patience=Patience(max_bytes=1_000_000)).send(ORDER)
+        answer = sent(transport(web.url, patience=Patience(max_bytes=1_000_000)), ORDER)
     assert answer.items[0].code == "too_large"
     with serving(Told(body=gzip.compress(b'{"a":1}'), headers={"Content-Encoding": "gzip"})) as web:
-        assert transport(web.url).fetch(Shop(ShopConfig(url=web.url)).make(ORDER)) == (b'{"a":1}',)  # type: ignore[arg-type]
+        calls = transport(web.url)
+        assert calls.fetch(made(calls, ORDER)) == (b'{"a":1}',)
     with serving(Told(body=b"no gzip", headers={"Content-Encoding": "gzip"})) as web:
-        (answer,) = transport(web.url, patience=Patience(attempts=1)).send(ORDER)
+        answer = sent(transport(web.url, patience=Patience(attempts=1)), ORDER)
     assert answer.items[0].code == "broken_off"
     with serving(Told(body=b"?", headers={"Content-Encoding": "br"})) as web:
-        (answer,) = transport(web.url, patience=Patience(attempts=1)).send(ORDER)
+        answer = sent(transport(web.url, patience=Patience(attempts=1)), ORDER)
     assert answer.items[0].code == "unknown_encoding"
 
 
@@ -226,13 +241,13 @@ def test_an_answer_that_drips_for_ever_ends_with_patience() -> None:
             yield b"x"
 
     with serving(Told(drip=dripping)) as web:
-        (answer,) = transport(web.url, waits).send(TAKEN)
+        answer = sent(transport(web.url, waits), TAKEN)
     assert (answer.items[0].code, answer.items[0].retry) == ("timed_out", True)
 
 
 def test_a_redirect_is_not_followed() -> None:
     with serving(Told(status=302, headers={"Location": "http://169.254.169.254/latest/meta-data"})) as web:
-        (answer,) = transport(web.url).send(ORDER)
+        answer = sent(transport(web.url), ORDER)
     assert (answer.items[0].code, len(web.asked)) == ("http_302", 1)
 
 
@@ -254,7 +269,7 @@ def test_an_order_that_cannot_be_read_yet_is_asked_for_later() -> None:
     with serving(Told(status=404)) as web:
         calls = transport(web.url)
         with pytest.raises(ChannelUnavailable, match=r"answered 404; ask again later") as raised:
-            calls.fetch(calls.adapter.requests(ORDER))  # type: ignore[arg-type]
+            calls.fetch(made(calls, ORDER))
     assert "secret" not in str(raised.value)
 
 
@@ -300,5 +315,5 @@ def test_a_limit_that_comes_too_late_is_said() -> None:
     with serving() as web:
         calls = transport(web.url, shop=Slow)
         calls.send(ORDER)
-        (answer,) = calls.send(ORDER)  # type: ignore[misc]
+        answer = sent(calls, ORDER)
     assert (answer.items[0].code, answer.items[0].retry, len(web.asked)) == ("limit_reached", True, 1)
