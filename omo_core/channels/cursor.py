@@ -260,6 +260,12 @@ class Cursor:
         for index, value in enumerate(self._list(key, "objects")):
             yield Cursor(value, parent=self, key=key, index=index)
 
+    def documents(self, key: str) -> Iterator[Cursor]:
+        """As `children`, for a list of whole orders: each notes only its own oddities."""
+        for child in self.children(key):
+            child.noted = []
+            yield child
+
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of at most `MAX_ENTRIES` texts; empty where it is missing."""
         values = self._list(key, "texts")
