@@ -71,7 +71,7 @@ class Words:
     def of(cls, plan: Plan) -> Words:
         """Replay the plan and remember what each order found."""
         problem, block = plan.problem, plan.problem.block
-        joint = plan.solver != "greedy"
+        joint = plan.solver not in {"greedy", "router"}
         stock, capacity = problem.stock.available.copy(), problem.capacity.copy()
         if joint:
             stock = what_is_left(problem, plan.taken)[1].astype(np.int32)

@@ -147,13 +147,14 @@ class Plan:
     """int32[entries]: units taken from each entry of the problem's block."""
     methods: tuple[str, ...]
     solver: str
-    """`greedy`, `exact` or `wave`."""
+    """`greedy`, `exact`, `wave` or `router`."""
     status: str
     """`heuristic`, `optimal`, or `feasible` when a work budget ended the search before the proof."""
     lower_bound_minor: int | None = None
     """No plan of this problem costs less, whichever nodes it uses; None when nothing was proven."""
     prices: Prices | None = None
-    """What scarce stock and full nodes were worth when the wave was decided jointly; None where no prices were made."""
+    """What scarce stock and full nodes were worth when the wave was decided jointly, or to the last wave when the router
+    decided; None where no prices were made."""
     greedy_minor: int | None = None
     """What the greedy plan cost that a wave's search began with."""
 

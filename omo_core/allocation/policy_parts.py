@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from omo_core.allocation.policy_filters import Metres, NodeFilter, OrderFilter
 from omo_core.allocation.work_budget import WorkBudget, work_of
-from omo_core.model.network import NodeKind
+from omo_core.model.network import DeliveryMethod, NodeKind
 from omo_core.model.values import Count, Identifier, Value
 
 Price = Annotated[int, Field(ge=0, le=1_000_000_000)]
@@ -158,3 +165,22 @@ class SolverChoice(Value):
     work: Annotated[WorkBudget, BeforeValidator(work_of)] = WorkBudget()
     """Of the wave solver, step by step or by a name such as `quick`. The policy keeps the steps, not the name, so that
     a stored decision is made again with the same work."""
+    route: tuple[DeliveryMethod, ...] = ()
+    """Deliveries by these methods do not wait for the others: the real-time router decides each when it comes, exactly,
+    on live stock at the prices that the last wave left, and the solver decides the rest on what it leaves. A delivery
+    that it cannot serve whole takes nothing, and is the solver's like any other."""
+
+    @field_validator("route")
+    @classmethod
+    def _names_each_once(cls, route: tuple[DeliveryMethod, ...]) -> tuple[DeliveryMethod, ...]:
+        if len(set(route)) < len(route):
+            raise ValueError("a delivery method is named twice; name each once")
+        return route
+
+    @model_serializer(mode="wrap")
+    def _leaves_out_an_empty_route(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """So that a policy of before keeps its digest."""
+        document: dict[str, Any] = plain(self)
+        if not self.route:
+            document.pop("route", None)
+        return document

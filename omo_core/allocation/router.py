@@ -27,7 +27,7 @@ from omo_core.allocation.prices import PRICE_PER_MINOR, Prices, no_prices, price
 from omo_core.allocation.problem import AllocationProblem
 from omo_core.allocation.router_kernels import SPLITS, WARM_HEAD, Live, route_order, work_size
 from omo_core.allocation.ruled_orders import serve_ruled_order
-from omo_core.allocation.scratch import scratch_for
+from omo_core.allocation.scratch import Scratch, scratch_for
 from omo_core.allocation.search_kernels import serve_long_order
 from omo_core.allocation.special import NodeWork
 from omo_core.model.errors import InvalidInput
@@ -61,6 +61,18 @@ class Routed(NamedTuple):
     units: Sequence[int]
     method: str = "exact"
     """Or `columns`, where the search over open nodes decided."""
+
+
+class _Table(NamedTuple):
+    """What orders are served on: a block with prices, what is left, what was taken, and working space."""
+
+    paid: Block
+    stock: Array
+    """int32[cells]."""
+    capacity: Ints
+    taken: Array
+    """int32[entries]."""
+    scratch: Scratch
 
 
 class Router:
@@ -196,6 +208,28 @@ class Router:
                 taken[entry_of[own[cell]]] = units
         return Plan(found, taken, (routed.method,), solver="greedy", status="heuristic").orders[0]
 
+    def decide_in_turn(self, problem: AllocationProblem) -> Plan:
+        """Decide orders that came together, one after the other, each as `decide` does; one left short takes nothing.
+
+        `problem` is over the router's own stock and nodes, with every node as a candidate
+        (`AllocationProblem.with_all_candidates`); raises `InvalidInput` for one over other stock. The plan shows what
+        it found and paid.
+        """
+        if problem.stock.sku != self.stock.sku or not np.array_equal(problem.stock.node, self.stock.node):
+            raise InvalidInput(
+                "the orders' problem is over other stock than the router's; build it over the router's own"
+            )
+        with self._lock:
+            prices = Prices(self._live.cell_price.copy(), self._live.node_price.copy())
+            stock, capacity = self._live.stock.astype(np.int32), self._live.capacity
+            found = replace(problem, stock=replace(problem.stock, available=stock.copy()), capacity=capacity.copy())
+            paid, taken = priced(problem.block, prices), np.zeros(problem.block.cell.size, dtype=np.int32)
+            table = _Table(paid, stock, capacity, taken, scratch_for(self.policy.max_exact_lines))
+            methods = [self._serve_whole(table, row) for row in range(problem.orders)]
+            self._live.stock[:] = stock
+            self.decided += problem.orders
+        return Plan(found, taken, tuple(methods), solver="router", status="heuristic", prices=prices)
+
     def restore(self, routed: Routed) -> None:
         """Give back what a decision took."""
         with self._lock:
@@ -270,20 +304,35 @@ class Router:
         block = order.problem.block
         paid = priced(block, Prices(self._live.cell_price[order.cell], self._live.node_price))
         stock, taken = self._live.stock[order.cell].astype(np.int32), np.zeros(block.cell.size, dtype=np.int32)
-        scratch, turn = scratch_for(self.policy.max_exact_lines), np.zeros(1, dtype=np.int64)
-        limits, capacity = (self._split, self._max_nodes), self._live.capacity
-        method = "exact"
-        if assign_in_turn(paid, turn, 0, stock, capacity, *limits, scratch, taken) == 0:
-            method = "columns"
-            lines = block.quantity.size
-            is_short = lines <= self.policy.max_exact_lines
-            if block.ruled[0]:
-                serve_ruled_order(paid, 0, scratch.pick[: lines * is_short], stock, capacity, *limits, taken)
-            else:
-                search = search_of(paid, 0, scratch.picked_from[: lines * is_short], stock, capacity)
-                serve_long_order(paid, 0, search, *limits, is_short, stock, capacity, taken)
+        table = _Table(paid, stock, self._live.capacity, taken, scratch_for(self.policy.max_exact_lines))
+        method = self._serve(table, 0)
         self._live.stock[order.cell] = stock
         return _routed(paid, taken, order.cell, method)
+
+    def _serve(self, table: _Table, row: int) -> str:
+        """Serve one order of the table's block; returns how it was found."""
+        paid, stock, capacity, taken, scratch = table
+        limits = self._split, self._max_nodes
+        if assign_in_turn(paid, np.array([row]), 0, stock, capacity, *limits, scratch, taken) == 1:
+            return "exact"
+        lines = int(paid.line_ptr[row + 1] - paid.line_ptr[row])
+        is_short = lines <= self.policy.max_exact_lines
+        if paid.ruled[row]:
+            serve_ruled_order(paid, row, scratch.pick[: lines * is_short], stock, capacity, *limits, taken)
+        else:
+            search = search_of(paid, row, scratch.picked_from[: lines * is_short], stock, capacity)
+            serve_long_order(paid, row, search, *limits, is_short, stock, capacity, taken)
+        return "columns"
+
+    def _serve_whole(self, table: _Table, row: int) -> str:
+        """As `_serve`, or nothing is taken."""
+        paid, stock, capacity, taken, _ = table
+        before, method = capacity.copy(), self._serve(table, row)
+        own = slice(*paid.entry_ptr[paid.candidate_ptr[row : row + 2]].tolist())
+        if taken[own].sum() < paid.quantity[paid.line_ptr[row] : paid.line_ptr[row + 1]].sum():
+            stock[paid.cell[own]] += taken[own]
+            taken[own], capacity[:] = 0, before
+        return method
 
 
 def packed(block: Block, cell: Ints) -> Ints:

@@ -112,6 +112,8 @@ def _totals(facts: _Facts) -> summary.Totals:
         counter_lines=len(facts.sales),
         displaced_units=sum(one.units for one in displaced),
         shortage_units=facts.shortage[0],
+        real_time_orders=sum(any("router" in one for one in order.decisions) for order in facts.orders),
+        wave_orders=sum(any("router" not in one for one in order.decisions) for order in facts.orders),
     )
 
 

@@ -81,6 +81,11 @@ def _print_result(screen: Console, summary: RunSummary) -> None:
     ]
     if nearest is not None:
         rows.append(("Lines the nearest store alone would fill", number(nearest.part), share(nearest)))
+    if totals.real_time_orders:
+        rows += [
+            ("Orders decided in real time, by the router", number(totals.real_time_orders), ""),
+            ("Orders decided in waves", number(totals.wave_orders), ""),
+        ]
     rows += [
         ("Fulfilment orders", number(totals.fulfilment_orders), ""),
         ("Splits (nodes beyond an order's first)", number(totals.splits), ""),

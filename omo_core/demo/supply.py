@@ -29,7 +29,7 @@ _OPEN_DAILY: Final = tuple(OpeningHours(weekday=day, opens_s=6 * 3600, closes_s=
 _WEIGHT: Final = re.compile(r"(\d{1,4}(?:\.\d{1,2})?) (OZ|LB)")
 _MILLIGRAMS: Final = {"OZ": 28_349.523125, "LB": 453_592.37}
 
-POLICY: Final = {"solver": {"method": "wave", "work": "brief"}}
+POLICY: Final = {"solver": {"method": "wave", "work": "brief", "route": ["one_hour"]}}
 """The default prices; the orders of each step of the day are decided together, with a proof."""
 
 

@@ -14,7 +14,8 @@ from omo_core.orders.displacement import resource_displaced
 from omo_core.orders.fulfilment import apply_fulfilment
 from omo_core.orders.intake import CancelOrder, cancel_orders, place_orders
 from omo_core.orders.reevaluation import Reevaluate, Reevaluated, reevaluate
-from omo_core.orders.sourcing import SourcingContext, answer, retry_short
+from omo_core.orders.retrying import retry_short
+from omo_core.orders.sourcing import SourcingContext, answer
 from omo_core.orders.tracking import find_orders, list_orders, open_fulfilments
 from omo_core.orders.wave import WaveResult, look, record_wave, run_wave
 from omo_core.orders.waves import Solve

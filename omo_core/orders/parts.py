@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from omo_core.allocation import OrderPlan
 from omo_core.model.network import DeliveryMethod
 from omo_core.orders.entries import OrderEntry
+from omo_core.orders.left_prices import LeftPrices
 from omo_core.orders.slots import Slots
 from omo_core.orders.waves import Solve, Solved
 
@@ -19,6 +20,8 @@ class Part:
     entry: OrderEntry
     method: DeliveryMethod
     plan: OrderPlan
+    paid: LeftPrices | None = None
+    """The prices that the router paid, where it decided."""
 
 
 @dataclass(slots=True)

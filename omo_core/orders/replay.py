@@ -16,7 +16,9 @@ from omo_core.inventory.past_stock import stock_before
 from omo_core.model.errors import InvalidInput
 from omo_core.model.orders import Order
 from omo_core.orders.deciding import (
+    ROUTER,
     Decided,
+    Decision,
     Solver,
     StockRow,
     decide,
@@ -26,14 +28,15 @@ from omo_core.orders.deciding import (
     stock_digest,
 )
 from omo_core.orders.kits import told_in_kits
+from omo_core.orders.left_prices import NO_PRICES, LeftPrices
 from omo_core.orders.policies import policy_of
 from omo_core.orders.quota_limits import WithinQuotas
 from omo_core.orders.sourcing import SourcingContext
-from omo_core.orders.waves import Wave, read_wave
+from omo_core.orders.waves import Wave, prices_of, read_wave
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
 
-COMPARED: Final = ("delivered_by", "method", "assignments", "shortfalls", "cost_by_term", "runner_ups")
+COMPARED: Final = ("delivered_by", "method", "assignments", "shortfalls", "cost_by_term", "runner_ups", "router")
 """The parts of a decision about a delivery, as stored."""
 
 
@@ -90,7 +93,8 @@ def replay(
 ) -> Replay:
     """Make the decision about an order's attempt (None: its last) again, with all that was solved together with it.
 
-    Another `policy` or `solver` than the decision's own shows what they would have decided then. Raises `InvalidInput`
+    Another `policy` or `solver` than the decision's own shows what they would have decided then; what the policy leaves
+    to the real-time router is decided by it, at the prices of then, whichever solver decides the rest. Raises `InvalidInput`
     where there is no such decision, or what it was made from is not there any more.
     """
     stored = _decision(tx, order, attempt)
@@ -105,8 +109,15 @@ def replay(
     orders = orders_of(tx, [one.order for one in wave.orders])
     demands = demands_of(wave, orders, context)
     stock = stock_seen(tx, wave)
+    prices = prices_of(tx, wave.paid) if wave.paid else NO_PRICES
     decided = decide(
-        context.index, kept, demands, stock, solver_of(solver or _solver_then(wave, kept)), capacity=wave.capacity
+        context.index,
+        kept,
+        demands,
+        stock,
+        solver_of(solver or _solver_then(wave, kept)),
+        capacity=wave.capacity,
+        prices=prices or NO_PRICES,
     )
     again = [one for one in _documents(wave, demands, decided, orders) if _is_of(one, order)]
     then = [one for one in stored.deliveries if _is_of(one, order)]
@@ -116,8 +127,8 @@ def replay(
         wave=wave.wave,
         decided_at=wave.decided_at,
         policy=kept,
-        solver=decided.first.solver,
-        inputs=tuple(_inputs(wave, orders, context, stock_digest(stock, demands))),
+        solver=decided.solver,
+        inputs=(*_inputs(wave, orders, context, stock_digest(stock, demands)), *_input_of_prices(wave, prices)),
         then=tuple(then),
         again=tuple(again),
         differences=tuple(_differences(then, again)),
@@ -127,7 +138,7 @@ def replay(
 def _solver_then(wave: Wave, policy: SourcingPolicy) -> str:
     """The policy's own solver where that can have decided (it may leave large waves to greedy), else the one named."""
     asked = "greedy" if policy.solver is None else policy.solver.method
-    return "policy" if wave.solver in {asked, "greedy"} else wave.solver
+    return "policy" if wave.solver in {asked, "greedy", ROUTER} else wave.solver
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,12 +225,12 @@ def _documents(
     allowed = WithinQuotas(list(demands), dict(wave.cuts), emptied)
     kits = {one.order: one.kits for one in wave.orders}
     made = [
-        (method, allowed.with_cuts(told_in_kits(plan, kits[demand.order.rpartition("#")[0]])))
-        for demand, (method, plan) in zip(demands, decided, strict=True)
+        one._replace(plan=allowed.with_cuts(told_in_kits(one.plan, kits[demand.order.rpartition("#")[0]])))
+        for demand, one in zip(demands, decided, strict=True)
     ]
-    made += [(demand.method, plan) for demand, plan in allowed.empty_plans()]
-    for method, plan in made:
-        yield json.loads(to_json(decision_document(method, plan)))
+    made += [Decision(demand.method, plan, None) for demand, plan in allowed.empty_plans()]
+    for one in made:
+        yield json.loads(to_json(decision_document(*one)))
 
 
 def _is_of(document: Mapping[str, Any], order: str) -> bool:
@@ -249,6 +260,14 @@ def _inputs(
     yield ReplayInput("stock", "ledger", same, note)
 
 
+def _input_of_prices(wave: Wave, prices: LeftPrices | None) -> Iterator[ReplayInput]:
+    if not wave.paid:
+        return
+    note = f"what wave {wave.paid} left scarce goods worth"
+    gone = f"{note}; they were not kept, and nothing is paid"
+    yield ReplayInput("prices", "stored", prices is not None, gone if prices is None else note)
+
+
 def _differences(then: Sequence[Mapping[str, Any]], again: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     made = {one["order"]: one for one in again}
     for one in then:
@@ -257,8 +276,9 @@ def _differences(then: Sequence[Mapping[str, Any]], again: Sequence[Mapping[str,
             yield f"{one['order']}: nothing was decided about it again"
             continue
         for part in COMPARED:
-            if one[part] != other[part]:
-                yield f"{one['order']}: {part.replace('_', ' ')} was {_brief(one[part])}, is {_brief(other[part])}"
+            was, now = one.get(part), other.get(part)
+            if was != now:
+                yield f"{one['order']}: {part.replace('_', ' ')} was {_brief(was)}, is {_brief(now)}"
     for name in made:
         yield f"{name}: nothing was decided about it then"
 

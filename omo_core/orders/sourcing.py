@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,24 +11,24 @@ from itertools import chain
 from typing import Any, Final
 
 from pydantic_core import to_json
-from sqlalchemy import ColumnElement, exists, select
 
 from omo_core.allocation import Assignment, DemandLine, NetworkIndex, OrderDemand, SourcingPolicy, solve
 from omo_core.allocation.policy_parts import SlotWork
-from omo_core.inventory import apply_many, available_kits, available_of_skus, holds_of
-from omo_core.model.fulfilment import FulfilmentState, OrderState, PlacedOrder
+from omo_core.inventory import apply_many, available_of_skus, holds_of
+from omo_core.model.fulfilment import FulfilmentState
 from omo_core.model.network import Network, Node
-from omo_core.model.stock import SELLABLE, Hold, StockAnswer
-from omo_core.orders.book import OrderBook, read_documents
-from omo_core.orders.deciding import Solver, decide, decision_document, demand_of, stock_digest
+from omo_core.model.stock import Hold, StockAnswer
+from omo_core.orders.book import read_documents
+from omo_core.orders.deciding import Solver, decide, decision_document, demand_of, routed_methods, stock_digest
 from omo_core.orders.entries import FulfilmentEntry, OrderEntry, fulfilment_lines
 from omo_core.orders.kits import Kits, OneNode, demand_lines, kits_of, told_in_kits, within_one_node
+from omo_core.orders.left_prices import NO_PRICES, LeftPrices
 from omo_core.orders.parts import Part, Sourced
 from omo_core.orders.policies import remember_policy
 from omo_core.orders.quota_limits import WithinQuotas, within_quotas
 from omo_core.orders.slots import SCOPE, Slots, read_slots
 from omo_core.orders.swaps import Exchange, command_of, together
-from omo_core.orders.waves import Solve, Solved, store_wave, wave_document
+from omo_core.orders.waves import Solve, Solved, last_prices, store_wave, wave_document
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
 
@@ -54,6 +54,15 @@ class SourcingContext:
         self.solver = solver
         self.kits = kits or {}
         """Kit → component → units that one takes."""
+        self._prices = NO_PRICES
+
+    def prices(self, tx: Transaction, demands: Iterable[OrderDemand]) -> LeftPrices:
+        """What the router has to pay now; none where the policy leaves none of these demands to it."""
+        routed = routed_methods(self.policy)
+        if not any(demand.method in routed for demand in demands):
+            return NO_PRICES
+        self._prices = last_prices(tx, self._prices)
+        return self._prices
 
     def solved_by(self, solver: Solver) -> SourcingContext:
         """The same network and policy with another solver."""
@@ -95,47 +104,8 @@ class Question:
     kits: Mapping[str, Kits]
     """By demand's order, of those that want any."""
     slots: Slots
-
-
-def retry_short(tx: Transaction, context: SourcingContext, *, after: str = "", limit: int = 1_000) -> list[PlacedOrder]:
-    """Source again the units that no node had, of orders whose items are free somewhere now, oldest first.
-
-    Looks at up to `limit` orders; go on with `after=` the last one's id. An order for which nothing new is found stays
-    as it is.
-    """
-    order, line, stock = tables.order.c, tables.order_line.c, tables.stock.c
-    states = [OrderState.UNFULFILLABLE.value, OrderState.IN_FULFILMENT.value]
-    has_free = exists().where(
-        stock.pool_id == line.pool_id,
-        stock.sku == line.sku,
-        stock.halted == 0,
-        stock.condition == SELLABLE,
-        stock.on_hand - stock.reserved - stock.safety > 0,
-        1000 * (stock.on_hand - stock.reserved - 1) >= stock.safety_permille * stock.on_hand,
-    )
-    may_have: ColumnElement[bool] = has_free
-    if context.kits:
-        may_have |= line.components.is_not(None) & line.sku.in_(_short_kits_with_parts(tx))
-    query = (
-        select(line.order_id)
-        .distinct()
-        .join(tables.order, (order.pool_id == line.pool_id) & (order.order_id == line.order_id))
-        .where(line.pool_id == tx.pool, line.short > 0, order.state.in_(states), line.order_id > after, may_have)
-        .order_by(line.order_id)
-        .limit(limit)
-    )
-    book = OrderBook(tx)
-    entries = book.load([row.order_id for row in tx.connection.execute(query)])
-    source(tx, entries, context)
-    book.save()
-    return [entry.answer() for entry in entries]
-
-
-def _short_kits_with_parts(tx: Transaction) -> list[str]:
-    """Kits that orders lack and that some node could put together now."""
-    line = tables.order_line.c
-    query = select(line.sku).distinct().where(line.pool_id == tx.pool, line.short > 0, line.components.is_not(None))
-    return sorted({kit for kit, _ in available_kits(tx, [row.sku for row in tx.connection.execute(query)])})
+    prices: LeftPrices = NO_PRICES
+    """What the router is to pay."""
 
 
 def source(
@@ -227,8 +197,9 @@ def ask(
     slots = read_slots(
         tx, context.policy.slot_work, context.index, (one for one in entries if one.order_id in provisional)
     )
-    document = wave_document(entries, allowed, provisional, slots.free)
-    return Question(wave, tx.now_us, entries, provisional, stock, allowed, document, kits, slots)
+    prices = context.prices(tx, allowed.demands)
+    document = wave_document(entries, allowed, provisional, slots.free, prices)
+    return Question(wave, tx.now_us, entries, provisional, stock, allowed, document, kits, slots, prices)
 
 
 def answer(question: Question, context: SourcingContext) -> Sourced:
@@ -236,20 +207,28 @@ def answer(question: Question, context: SourcingContext) -> Sourced:
     allowed = question.allowed
     entries = {entry.order_id: entry for entry in question.entries}
     decided = decide(
-        context.index, context.policy, allowed.demands, question.stock, context.solver, capacity=question.slots.free
+        context.index,
+        context.policy,
+        allowed.demands,
+        question.stock,
+        context.solver,
+        capacity=question.slots.free,
+        prices=question.prices,
     )
     parts = [
         Part(
             entries[_order_of(demand)],
-            method,
-            allowed.with_cuts(told_in_kits(plan, question.kits.get(demand.order, {}))),
+            one.method,
+            allowed.with_cuts(told_in_kits(one.plan, question.kits.get(demand.order, {}))),
+            one.prices,
         )
-        for demand, (method, plan) in zip(allowed.demands, decided, strict=True)
+        for demand, one in zip(allowed.demands, decided, strict=True)
     ]
     parts += [Part(entries[_order_of(demand)], demand.method, plan) for demand, plan in allowed.empty_plans()]
-    solves = [Solve.of(plan) for plan in (decided.first, decided.again) if plan is not None]
+    solves = Solve.all_of(decided)
     digest = stock_digest(question.stock, allowed.demands)
-    solved = Solved(question.wave, decided.first.solver, digest, question.document, solves, question.at_us)
+    leaves = decided.leaves() if routed_methods(context.policy) else None
+    solved = Solved(question.wave, decided.solver, digest, question.document, solves, question.at_us, leaves)
     return Sourced(parts, solves, question.stock, solved, question.slots)
 
 
@@ -372,7 +351,7 @@ def record_decisions(tx: Transaction, parts: Sequence[Part], policy: SourcingPol
     documents: dict[tuple[str, int], list[dict[str, object]]] = defaultdict(list)
     for part in parts:
         name = part.entry.order_id, part.entry.attempt
-        documents[name].append(decision_document(part.method, part.plan))
+        documents[name].append(decision_document(part.method, part.plan, part.paid))
     digest = remember_policy(tx, policy)
     rows = [
         {

@@ -43,16 +43,23 @@ class WaveResult(list[PlacedOrder]):
 
     @property
     def lower_bound_minor(self) -> int | None:
-        """What was proven to be the least that the runs could have cost, in all; None where one of them proved nothing."""
-        bounds = [solve.lower_bound_minor for solve in self.solves]
+        """What was proven to be the least that deciding together could have cost; None where a run proved nothing.
+
+        What the router decided delivery after delivery is left out: nothing is to be proven of it.
+        """
+        bounds = [solve.lower_bound_minor for solve in self._together]
         known = [bound for bound in bounds if bound is not None]
-        return sum(known) if len(known) == len(bounds) else None
+        return sum(known) if len(known) == len(bounds) and (known or not self.solves) else None
 
     @property
     def gap(self) -> float | None:
-        """How far the runs' plans are from their proven bounds, as a share of their cost; None without a bound."""
-        bound, cost = self.lower_bound_minor, sum(solve.cost_minor for solve in self.solves)
+        """How far the plans made together are from their proven bounds, as a share of their cost; None without a bound."""
+        bound, cost = self.lower_bound_minor, sum(solve.cost_minor for solve in self._together)
         return None if bound is None else (cost - bound) / max(cost, 1)
+
+    @property
+    def _together(self) -> list[Solve]:
+        return [solve for solve in self.solves if not solve.in_real_time]
 
 
 def run_wave(tx: Transaction, context: SourcingContext, *, limit: int = 1_000) -> WaveResult:

@@ -14,9 +14,10 @@ from sqlalchemy import select
 from omo_core.allocation import LineShortfall, Plan
 from omo_core.model.refusals import Refusal
 from omo_core.model.stock import Hold
-from omo_core.orders.deciding import StockRow
+from omo_core.orders.deciding import ROUTER, Decided, StockRow
 from omo_core.orders.entries import OrderEntry
 from omo_core.orders.kits import Kit, Kits, kits_of
+from omo_core.orders.left_prices import NO_PRICES, LeftPrices
 from omo_core.orders.quota_limits import WithinQuotas
 from omo_core.storage import tables
 from omo_core.storage.clock import from_us, to_us
@@ -38,10 +39,23 @@ class Solve(NamedTuple):
         """What a plan came to."""
         return cls(plan.problem.orders, plan.cost_minor, plan.lower_bound_minor, plan.solver, plan.greedy_minor)
 
+    @classmethod
+    def all_of(cls, decided: Decided) -> list[Self]:
+        """The router's run, if it decided anything, and the solver's."""
+        runs = [cls.of(plan) for plan in (decided.first, decided.again) if plan is not None]
+        deliveries, cost_minor = decided.in_real_time()
+        return [cls(deliveries, cost_minor, None, ROUTER), *runs] if deliveries else runs
+
+    @property
+    def in_real_time(self) -> bool:
+        """Whether the router decided, delivery after delivery; nothing is proven of that, and nothing promised."""
+        return self.solver == ROUTER
+
 
 VERSION: Final = 1
 """Of a wave's document."""
 
+_PRICES: Final = ("wave", "sha256", "document")
 _COLUMNS: Final = ("wave", "solver", "policy_sha256", "network_version", "stock_sha256", "document", "decided_at_us")
 
 
@@ -79,6 +93,8 @@ class Wave:
     """Demands of which they left nothing."""
     capacity: Mapping[str, int] = field(default_factory=dict)
     """Node → units of work that its slot could still take."""
+    paid: str = ""
+    """The wave whose prices the router was to pay; empty where there were none."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +110,8 @@ class Solved:
     runs: Sequence[Solve]
     at_us: int
     """The instant that opening hours were read for."""
+    leaves: LeftPrices | None = None
+    """Prices for the router to pay from here on; None: as before."""
 
 
 def wave_document(
@@ -101,6 +119,7 @@ def wave_document(
     allowed: WithinQuotas,
     provisional: Mapping[str, Sequence[Hold]],
     capacity: Mapping[str, int],
+    prices: LeftPrices = NO_PRICES,
 ) -> dict[str, Any]:
     """What is stored of a wave beside its row and its runs; what is empty is left out."""
     deliveries: dict[str, dict[str, list[tuple[str, str, int]]]] = {}
@@ -133,6 +152,8 @@ def wave_document(
         document["capacity"] = dict(capacity)
     if allowed.emptied:
         document["emptied"] = [demand.order for demand in allowed.emptied]
+    if prices.wave:
+        document["paid"] = prices.wave
     return document
 
 
@@ -148,6 +169,27 @@ def store_wave(tx: Transaction, solved: Solved, policy_sha256: str, network_vers
         solved.at_us,
     )
     tx.insert_tuples(tables.wave, _COLUMNS, [row])
+    if solved.leaves is not None:
+        left = solved.leaves
+        tx.insert_tuples(tables.wave_prices, _PRICES, [(solved.wave, left.sha256, left.document)])
+
+
+def last_prices(tx: Transaction, known: LeftPrices = NO_PRICES) -> LeftPrices:
+    """What the last wave that made prices left, as this transaction sees it; `known` again where that is the one."""
+    prices = tables.wave_prices.c
+    query = select(prices.wave, prices.sha256).where(prices.pool_id == tx.pool).order_by(prices.wave.desc()).limit(1)
+    last = tx.connection.execute(query).first()
+    if last is None:
+        return NO_PRICES
+    if (known.wave, known.sha256) == (last.wave, last.sha256):
+        return known
+    return prices_of(tx, last.wave) or NO_PRICES
+
+
+def prices_of(tx: Transaction, wave: str) -> LeftPrices | None:
+    """What that wave left; None where it left nothing, or is not there."""
+    rows = tx.select(tables.wave_prices, _PRICES, ("wave",), [(wave,)])
+    return LeftPrices.parse(wave, rows[0].document) if rows else None
 
 
 def runs_of_waves(tx: Transaction) -> list[Solve]:
@@ -192,6 +234,7 @@ def _wave(row: Any) -> Wave:
         cuts=cuts,
         emptied=tuple(document.get("emptied", ())),
         capacity=document.get("capacity", {}),
+        paid=document.get("paid", ""),
     )
 
 

@@ -18,6 +18,7 @@ from omo_core.model.errors import InvalidInput
 from omo_core.model.fulfilment import OrderState
 from omo_core.model.orders import Order
 from omo_core.orders.deciding import Solver, StockRow, decide, solver_of, taken_of
+from omo_core.orders.left_prices import NO_PRICES
 from omo_core.orders.replay import demands_of, orders_of
 from omo_core.orders.slots import SCOPE
 from omo_core.orders.sourcing import SourcingContext
@@ -39,6 +40,7 @@ ASSUMPTIONS: Final = (
     "Quotas leave each order what they left it then.",
     "Nodes can take in each wave what their slots left them then.",
     "Of a kit that loses a part to a movement only that part is sourced anew.",
+    "What a policy decides in real time pays no prices until its first wave of the period.",
 )
 
 
@@ -164,6 +166,7 @@ class _Run:
             self._nodes_of[sku].append(node)
         self._standing: dict[str, _Standing] = {}
         self._cancelled = sorted((at, order) for order, at in period.cancelled_at.items())
+        self._prices = NO_PRICES
         self._figures = Figures(name, policy, period.context.policy)
 
     def figures(self) -> PolicyFigures:
@@ -248,7 +251,9 @@ class _Run:
         if not demands:
             return
         stock = self._stock(demands)
-        decided = decide(self._period.context.index, self._policy, demands, stock, self._solver, capacity=capacity)
+        index = self._period.context.index
+        decided = decide(index, self._policy, demands, stock, self._solver, capacity=capacity, prices=self._prices)
+        self._prices = decided.leaves() or self._prices
         for place, demand in enumerate(demands):
             _, plan, row = decided.row_of(place)
             standing = self._standing[demand.order.rpartition("#")[0]]

@@ -135,7 +135,7 @@ class Figures:
 
     def add(self, decided: Decided, afresh: Container[str]) -> None:
         """Count what was decided together; of orders not `afresh`, only what they lacked was asked for."""
-        priced = {id(plan): _Priced(plan, self._yardstick) for plan in (decided.first, decided.again) if plan}
+        priced = {id(plan): _Priced(plan, self._yardstick) for plan in decided.plans}
         for place, demand in enumerate(decided.demands):
             _, plan, row = decided.row_of(place)
             order = demand.order.rpartition("#")[0]

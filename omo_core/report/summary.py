@@ -59,6 +59,10 @@ class Totals(Value):
     """Promised units that a counter sale took away first."""
     shortage_units: Tally = 0
     """Units sold over a counter that the book did not know."""
+    real_time_orders: Tally = 0
+    """Orders of which a delivery was decided by the real-time router, as it came."""
+    wave_orders: Tally = 0
+    """Orders of which a delivery was decided in a wave; one that was decided again may be both."""
 
 
 class KindShare(Value):

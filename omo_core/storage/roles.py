@@ -20,7 +20,7 @@ class RoleKind(StrEnum):
     REPORTING = "reporting"
 
 
-WRITTEN_ONCE: Final = frozenset({tables.posting, tables.acknowledgement, tables.wave})
+WRITTEN_ONCE: Final = frozenset({tables.posting, tables.acknowledgement, tables.wave, tables.wave_prices})
 """Tables whose rows a service adds and never changes."""
 
 DELETED_FROM: Final = frozenset({tables.operation, tables.safety_rule, tables.quota})

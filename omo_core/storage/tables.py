@@ -302,6 +302,9 @@ The id was drawn before the stock was looked at, so the ledger lines of operatio
 `stock_sha256` tells whether a reconstruction is that. Where goods go stands in the orders alone, who may be erased.
 """
 
+wave_prices = _table("wave_prices", ("wave",), _text("wave"), _text("sha256"), _text("document"))
+"""What a wave left scarce goods and full nodes worth, as JSON; the real-time router pays those of the last wave."""
+
 inbox = _table(
     "inbox",
     ("channel", "event_key"),

@@ -56,6 +56,13 @@ def test_parts_that_were_not_chosen_leave_the_digest_as_it_was() -> None:
     assert len({SourcingPolicy.load(one).digest() for one in chosen} | {DEFAULT_DIGEST}) == 5
 
 
+def test_a_route_that_was_not_chosen_leaves_the_solvers_digest_as_it_was() -> None:
+    plain, routing = SourcingPolicy.load({"solver": {}}), SourcingPolicy.load({"solver": {"route": ["one_hour"]}})
+    assert "route" not in plain.canonical_json()
+    assert SourcingPolicy.load({"solver": {"route": []}}).digest() == plain.digest() != routing.digest()
+    assert SourcingPolicy.parse(routing.canonical_json(), "json") == routing
+
+
 def test_a_policy_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         SourcingPolicy().max_nodes = 3  # type: ignore[misc]
@@ -103,6 +110,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"missing_data": {"weight": "exclude", "weight_g": 5}}, "drop one of them"),
     ({"missing_data": {"place": "guess"}}, "field 'missing_data.place'"),
     ({"solver": {"search_nodes": 0}}, "field 'solver.search_nodes'"),
+    ({"solver": {"route": ["one-hour"]}}, "field 'solver.route.0'"),
+    ({"solver": {"route": "one_hour"}}, "field 'solver.route'"),
+    ({"solver": {"route": ["ship", "ship"]}}, "a delivery method is named twice"),
 ]
 
 

@@ -70,6 +70,48 @@ def test_the_kernel_and_its_twin_decide_alike(seed: int) -> None:
             assert np.array_equal(warm, twin_warm)
 
 
+@pytest.mark.parametrize("tens", range(3))
+def test_orders_that_came_together_are_decided_as_one_after_the_other(tens: int) -> None:
+    assert sum(orders_served_as_one_by_one(seed) for seed in range(10 * tens, 10 * tens + 10)) > 10
+
+
+def orders_served_as_one_by_one(seed: int) -> int:
+    """The twin asks one by one, with the plain kernel, and gives back what it could not fill."""
+    lines = {0: 12, 1: 3}.get(seed % 4, 5)
+    case = random_case(seed, most_lines=lines, policy={"max_exact_lines": 4 if seed % 3 else 8})
+    problem = case.problem().with_all_candidates()
+    wanted = set(problem.stock.sku)
+    twin = router_of(case.but(stock=tuple(row for row in case.stock if row[0] in wanted)))
+    dice = np.random.default_rng(seed)
+    prices = Prices(*(dice.integers(0, 60_000, left.size) * (seed % 2) for left in twin.left()))
+    twin.pay(prices)
+    router = Router(problem, prices)
+    plan = router.decide_in_turn(problem)
+    block, served = problem.block, 0
+    for row, demand in enumerate(case.demands):
+        encoded = twin.encode(demand)
+        routed = twin.decide_encoded(encoded)
+        if -1 in routed.cells:
+            twin.restore(routed)
+            routed = routed._replace(cells=(), units=())
+        own = slice(*block.entry_ptr[block.candidate_ptr[row : row + 2]].tolist())
+        at = own.start + np.flatnonzero(plan.taken[own])
+        expected = sorted(zip(routed.cells, routed.units, strict=True))
+        assert sorted(zip(block.cell[at].tolist(), plan.taken[at].tolist(), strict=True)) == expected
+        assert plan.methods[row] == routed.method
+        served += bool(expected)
+    assert [left.tolist() for left in router.left()] == [left.tolist() for left in twin.left()]
+    assert (plan.solver, router.decided) == ("router", problem.orders)
+    assert plan.violations() == []
+    return served
+
+
+def test_orders_over_other_stock_are_refused() -> None:
+    case = two_stores()
+    with pytest.raises(InvalidInput, match="over other stock than the router's"):
+        router_of(case).decide_in_turn(case.but(stock=case.stock[:1]).problem())
+
+
 def test_a_price_sends_the_order_elsewhere_and_restore_undoes_it() -> None:
     case = two_stores()
     router = router_of(case)

@@ -54,6 +54,23 @@ def test_an_interrupted_run_ends_as_one_that_was_not(windows: int, undisturbed: 
         assert (shop.folder / "out" / name).read_bytes() == (undisturbed.folder / "out" / name).read_bytes()
 
 
+def test_what_the_router_decides_is_the_same_after_an_interruption(tmp_path: Path, shop: Shop) -> None:
+    """A new process has the last wave's prices from the pool."""
+    (tmp_path / "whole").mkdir()
+    whole = Shop(tmp_path / "whole")
+    for one in (whole, shop):
+        solver = {"method": "wave", "work": "brief", "route": ["one_hour"]}
+        one.write_network(network() | {"policy": {"solver": solver}})
+        one.write_orders(spoilt_day())
+    whole.run(options=OPTIONS)
+    with pytest.raises(KeyboardInterrupt):
+        shop.run(options=OPTIONS, progress=Stop(4))
+    outcome = shop.run(options=OPTIONS)
+    assert decisions(shop.database) == decisions(whole.database)
+    assert outcome.summary.totals.real_time_orders > 5
+    assert (shop.folder / "out" / "summary.json").read_bytes() == (whole.folder / "out" / "summary.json").read_bytes()
+
+
 def test_something_was_there_to_be_disturbed(undisturbed: Shop) -> None:
     made = decisions(undisturbed.database)
     states = {row[6] for row in made["served"]}

@@ -34,7 +34,10 @@ def test_the_demo_flows_and_its_pool_is_sound(out: Path, omo: Omo) -> None:
     assert summary["preparation"][0]["count"] == counts["source"]["lines"]
     assert "Places are ours" in summary["subtitle"]
     waves = summary["waves"]
-    assert waves["deliveries"] >= summary["totals"]["orders"]
+    totals = summary["totals"]
+    assert totals["real_time_orders"] > 0
+    assert totals["orders"] <= totals["real_time_orders"] + totals["wave_orders"]
+    assert waves["deliveries"] >= totals["wave_orders"] > 0
     assert 0 < waves["lower_bound_minor"] <= waves["cost_minor"] <= waves["greedy_minor"]
     assert waves["cost_minor"] - waves["lower_bound_minor"] <= waves["cost_minor"] // 10
     assert omo("audit", "--database", f"sqlite:///{out / 'pool.db'}").code == 0

@@ -49,6 +49,19 @@ def test_a_run_under_a_policy_with_a_proof_shows_the_gap(omo: Omo, shop: Shop) -
     waves = json.loads((shop.folder / "out" / "summary.json").read_text())["waves"]
     assert waves["waves"] >= 1
     assert waves["lower_bound_minor"] <= waves["cost_minor"] <= waves["greedy_minor"]
+    assert "in real time" not in said.out, "the policy did not ask for it"
+
+
+def test_a_run_with_a_router_says_how_many_orders_it_decided(omo: Omo, shop: Shop) -> None:
+    solver = {"method": "wave", "work": "brief", "route": ["one_hour"]}
+    shop.write_network(network() | {"policy": {"solver": solver}})
+    shop.write_orders(busy_day(12))
+    said = omo(*run_words(shop))
+    totals = json.loads((shop.folder / "out" / "summary.json").read_text())["totals"]
+    assert (totals["orders"], totals["real_time_orders"], totals["wave_orders"]) == (9, 3, 6)
+    rows = [line.split() for line in said.out.splitlines() if "Orders decided" in line]
+    assert [row[-1] for row in rows] == ["3", "6"]
+    assert "The real-time router decided 3 orders" in (shop.folder / "out" / "report.html").read_text()
 
 
 def test_json_is_one_object_and_nothing_else(omo: Omo, shop: Shop) -> None:

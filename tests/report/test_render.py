@@ -241,6 +241,11 @@ def test_the_waves_say_how_far_from_the_best_they_are(summary: dict[str, Any]) -
     ]
     assert {tile.label: tile.value for tile in tiles(whole)}["from the best, proven"] == "2.00 %"
     assert "11 deliveries were decided together in 4 waves. 3 of the plans are proven the best there is" in page(whole)
+    assert "real-time router" not in page(whole)
+    routed = {**summary["totals"], "real_time_orders": 1_234, "wave_orders": 8}
+    said = page(read(summary | {"totals": routed}))
+    assert "The real-time router decided 1,234 orders as they came" in said
+    assert "; 8 were decided in waves." in said
     unproven = read(summary | {"waves": None})
     assert wave_bars(unproven) == []
     assert "How far from the best" not in page(unproven)

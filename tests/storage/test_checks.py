@@ -35,6 +35,7 @@ SOUND: Mapping[str, dict[str, Any]] = {
     "transfer": {"from_node": "N1"},
     "transfer_line": {"state": "open", "shipped": 5, "received": 2, "lost": 2},
     "wave": {"network_version": 0},
+    "wave_prices": {},
 }
 """What matters of a row that the CHECKs of its table let pass, at their very limits where that is possible."""
 

@@ -64,6 +64,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_omo_wave_decided", "omo_wave", ["pool_id", "decided_at_us", "wave"])
     op.create_table(
+        "omo_wave_prices",
+        _text("pool_id"),
+        _text("wave"),
+        _text("sha256"),
+        _text("document"),
+        sa.PrimaryKeyConstraint("pool_id", "wave", name=op.f("pk_omo_wave_prices")),
+        sqlite_strict=True,
+    )
+    op.create_table(
         "omo_fulfilment",
         _text("pool_id"),
         _text("fulfilment"),
