@@ -11,6 +11,8 @@ MINUTES ?= 60
 # again exactly when these files differ, whatever their dates say.
 RUN_STAMP := $(VENV)/.stamp-run-$(shell cat requirements/run.txt pyproject.toml | cksum | cut -d' ' -f1)
 DEV_STAMP := $(VENV)/.stamp-dev-$(shell cat requirements/dev.txt pyproject.toml | cksum | cut -d' ' -f1)
+# Containers often forbid byte code, and pytest would then rewrite every test file in every worker.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
@@ -28,7 +30,7 @@ test: $(DEV_STAMP) check  ## every check and every test
 	$(BIN)/pytest -n 2
 
 quick: $(DEV_STAMP) check  ## types, lint and unit tests, in under a minute
-	$(BIN)/pytest -n 2 -m "not slow and not postgres and not file"
+	$(BIN)/pytest -n 2 --hypothesis-profile=quick -m "not slow and not postgres and not file"
 
 check: $(DEV_STAMP)  ## types, lint, format and import contracts
 	$(BIN)/ruff check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -10,11 +11,20 @@ import pytest
 from hypothesis import settings
 
 from omo_core.testing.postgres import PostgresServer, temporary_database
+from tests.effort import FULL
 
-settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
+settings.register_profile("deterministic", derandomize=True, deadline=None, database=None, max_examples=FULL)
+settings.register_profile("quick", settings.get_profile("deterministic"), max_examples=FULL // 4)
 settings.load_profile("deterministic")
 
 _database_numbers = count(1)
+
+gc.disable()  # what is imported and collected stays; looking through it again and again is a third of the start
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -35,9 +35,6 @@ MAY_READ_THE_WORLD: Mapping[str, str] = {
 # "path" or "path::Class.method" -> lines, and why they belong together.
 LONGER: Mapping[str, tuple[int, str]] = {}
 
-LIBRARY = rules.library()
-TEXTS = list(rules.texts())
-
 
 def module(source: str, path: str = "omo_core/allocation/kernels.py") -> Module:
     return Module.of(path, dedent(source))
@@ -55,7 +52,7 @@ def expect_none(violations: list[str]) -> None:
 
 
 def test_every_kernel_has_a_naive_twin() -> None:
-    expect_none(rules.kernels_without_twin(LIBRARY, twins()))
+    expect_none(rules.kernels_without_twin(rules.library(), twins()))
 
 
 def test_a_kernel_without_a_twin_is_noticed() -> None:
@@ -78,7 +75,7 @@ def test_a_kernel_without_a_twin_is_noticed() -> None:
 
 
 def test_kernel_modules_see_arrays_only() -> None:
-    expect_none(rules.kernel_modules_that_know_too_much(LIBRARY))
+    expect_none(rules.kernel_modules_that_know_too_much(rules.library()))
 
 
 def test_a_kernel_module_that_knows_too_much_is_noticed() -> None:
@@ -103,7 +100,7 @@ def test_a_kernel_module_that_knows_too_much_is_noticed() -> None:
 
 
 def test_the_library_does_not_print() -> None:
-    expect_none(rules.prints(LIBRARY, MAY_PRINT))
+    expect_none(rules.prints(rules.library(), MAY_PRINT))
 
 
 def test_a_print_is_noticed() -> None:
@@ -113,7 +110,7 @@ def test_a_print_is_noticed() -> None:
 
 
 def test_time_ids_and_chance_are_injected() -> None:
-    expect_none(rules.uninjected_clocks_and_dice(LIBRARY, MAY_READ_THE_WORLD))
+    expect_none(rules.uninjected_clocks_and_dice(rules.library(), MAY_READ_THE_WORLD))
 
 
 @pytest.mark.parametrize(
@@ -165,7 +162,7 @@ def test_one_name_may_be_allowed_in_one_folder() -> None:
 
 
 def test_nothing_is_left_for_later() -> None:
-    expect_none(rules.unfinished(TEXTS))
+    expect_none(rules.unfinished(rules.texts()))
 
 
 def test_work_left_for_later_is_noticed() -> None:
@@ -175,7 +172,7 @@ def test_work_left_for_later_is_noticed() -> None:
 
 
 def test_nothing_depends_on_where_it_was_written() -> None:
-    expect_none(rules.workplace_words(TEXTS))
+    expect_none(rules.workplace_words(rules.texts()))
 
 
 @pytest.mark.parametrize("words", ["see /{}/x.csv", "'/{}'", "(/{})"])
@@ -195,7 +192,9 @@ def test_words_of_one_workplace_are_noticed() -> None:
 
 def test_files_and_functions_are_short() -> None:
     # A migration is a frozen list of statements; nobody works on it again.
-    expect_none(rules.too_long([module for module in LIBRARY if "/migrations/versions/" not in module.path], LONGER))
+    expect_none(
+        rules.too_long([module for module in rules.library() if "/migrations/versions/" not in module.path], LONGER)
+    )
 
 
 def test_long_files_and_functions_and_loose_ratchets_are_noticed() -> None:

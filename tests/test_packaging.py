@@ -22,6 +22,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(file)
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_whole_library_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     files = [file for file in (ROOT / "omo_core").rglob("*") if file.is_file() and "__pycache__" not in file.parts]
     packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
@@ -29,6 +30,7 @@ def test_the_wheel_holds_the_whole_library_and_nothing_else(wheel: zipfile.ZipFi
     assert "omo_core/py.typed" in packed
 
 
+@pytest.mark.slow
 def test_the_wheel_carries_licence_command_and_requirements(wheel: zipfile.ZipFile) -> None:
     info = {Path(name).name: wheel.read(name) for name in wheel.namelist() if ".dist-info/" in name}
     metadata = message_from_bytes(info["METADATA"])

@@ -8,6 +8,7 @@ import re
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,9 +53,25 @@ class Module:
     def of(cls, path: str, text: str) -> Module:
         return cls(path, text, ast.parse(text, path))
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
 
+    @cached_property
+    def imports(self) -> dict[str, str]:
+        """Local name -> full dotted name, for every import in the file."""
+        names: dict[str, str] = {}
+        for node in self.nodes:
+            if isinstance(node, ast.Import):
+                names |= {alias.asname or alias.name.partition(".")[0]: _bound(alias) for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+        return names
+
+
+@cache
 def library() -> list[Module]:
-    """Every module of the library."""
+    """Every module of the library, read once."""
     files = sorted((ROOT / "omo_core").rglob("*.py"))
     return [Module.of(file.relative_to(ROOT).as_posix(), file.read_text(encoding="utf-8")) for file in files]
 
@@ -103,7 +120,7 @@ def kernel_modules_that_know_too_much(modules: Iterable[Module]) -> list[str]:
 def _beyond_arrays(module: Module, simple: set[str]) -> list[str]:
     return [
         imported
-        for imported in _imports(module).values()
+        for imported in module.imports.values()
         if imported.partition(".")[0] not in KERNEL_IMPORTS
         and not imported.endswith(KERNEL_DECORATOR)
         and not {imported, imported.rpartition(".")[0]} & simple
@@ -134,9 +151,9 @@ def uninjected_clocks_and_dice(modules: Iterable[Module], allowed: Mapping[str, 
     for module in modules:
         if _is_allowed(module.path, allowed):
             continue
-        names = _imports(module)
+        names = module.imports
         seeded = {id(call.func) for call in _calls(module) if call.args or call.keywords}
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             full = _full_name(node, names)
             if (
                 full is None
@@ -155,6 +172,8 @@ def unfinished(files: Iterable[tuple[str, str]]) -> list[str]:
     found = []
     for path, text in files:
         lines: Iterable[tuple[int, str]] = enumerate(text.splitlines(), 1)
+        if not UNFINISHED.search(text):  # taking a file apart is a hundred times as much work
+            continue
         if path.endswith(".py"):
             tokens = tokenize.generate_tokens(io.StringIO(text).readline)
             lines = [(token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT]
@@ -169,8 +188,9 @@ def workplace_words(files: Iterable[tuple[str, str]]) -> list[str]:
     return [
         f"{path}:{number}: {match.group()!r} means nothing to a reader elsewhere"
         for path, text in files
-        for number, line in enumerate(text.splitlines(), 1)
         for pattern in WORKPLACE
+        if pattern.search(text)
+        for number, line in enumerate(text.splitlines(), 1)
         if (match := pattern.search(line))
     ]
 
@@ -230,7 +250,7 @@ def _where_allowed(name: str, allowed: Iterable[str]) -> list[str]:
 def _kernels(module: Module) -> list[str]:
     return [
         node.name
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.FunctionDef)
         for decorator in node.decorator_list
         if _last_name(decorator.func if isinstance(decorator, ast.Call) else decorator) in ("kernel", "njit", "jit")
@@ -242,22 +262,11 @@ def _last_name(node: ast.expr) -> str:
 
 
 def _names_used(module: Module) -> list[str]:
-    return [node.id for node in ast.walk(module.tree) if isinstance(node, ast.Name)]
+    return [node.id for node in module.nodes if isinstance(node, ast.Name)]
 
 
 def _calls(module: Module) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
-
-
-def _imports(module: Module) -> dict[str, str]:
-    """Local name -> full dotted name, for every import in the file."""
-    names: dict[str, str] = {}
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.asname or alias.name.partition(".")[0]: _bound(alias) for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    return (node for node in module.nodes if isinstance(node, ast.Call))
 
 
 def _bound(alias: ast.alias) -> str:

@@ -18,9 +18,10 @@ from omo_core.model.errors import InvalidInput
 from tests import naive, naive_dual
 from tests.allocation.cases import random_case
 from tests.allocation.test_dual import some_prices
+from tests.effort import examples
 
 SEEDS = st.integers(0, 2**32)
-EXAMPLES = settings(max_examples=25, deadline=None)
+EXAMPLES = settings(max_examples=examples(25), deadline=None)
 FEW = {"candidates": 1}
 LONG = {"max_exact_lines": 2}
 
@@ -36,6 +37,7 @@ def assert_alike(one: AllocationProblem, other: AllocationProblem) -> None:
         assert np.array_equal(getattr(one, name), getattr(other, name)), name
 
 
+@pytest.mark.slow
 @given(seed=SEEDS, long=st.booleans(), keeps=st.booleans())
 @EXAMPLES
 def test_a_look_values_the_orders_over_all_nodes(seed: int, long: bool, keeps: bool) -> None:

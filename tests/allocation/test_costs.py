@@ -14,6 +14,7 @@ from omo_core.model.errors import InvalidInput
 from omo_core.model.items import Item
 from omo_core.model.network import DeliveryMethod, NodeKind
 from tests.allocation.cases import Case, network, order, random_case, store
+from tests.effort import examples
 
 FAR = store("FAR", 50.0)
 """Ten degrees of latitude: 1,111.950 km (R = 6,371.0088 km), three begun days of 450 km."""
@@ -79,7 +80,7 @@ def test_unserved_may_be_the_cheaper_choice() -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_terms_sum_exactly(seed: int) -> None:
     plan = solve_greedy(random_case(seed, most_lines=10).problem())
     orders = list(plan.orders)

@@ -14,9 +14,10 @@ from omo_core.allocation.problem import AllocationProblem
 from omo_core.model.errors import InvalidInput
 from tests import naive_dual
 from tests.allocation.cases import Case, network, order, random_case, store
+from tests.effort import examples
 
 SEEDS = st.integers(0, 2**32)
-EXAMPLES = settings(max_examples=30, deadline=None)
+EXAMPLES = settings(max_examples=examples(30), deadline=None)
 LONG = {"max_exact_lines": 2}
 
 
@@ -132,6 +133,7 @@ def test_no_plan_costs_less_than_the_bound(seed: int, policy: dict[str, int]) ->
     assert found.bound_minor >= values_at(problem, no_prices(*map(len, found.prices))).bound_minor
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unserved_minor", [2_500, 20_000])
 def test_prices_close_most_of_the_gap(unserved_minor: int) -> None:
     """Over twelve worlds: what the optimum costs beyond the free orders is nearly all in the bound."""

@@ -8,13 +8,14 @@ from hypothesis import assume, given, settings, strategies as st
 from omo_core.allocation import AllocationProblem, SourcingPolicy, exact as exact_module, solve_exact, solve_greedy
 from omo_core.model.errors import InvalidInput
 from tests.allocation.cases import Case, network, order, random_case, store
+from tests.effort import examples
 
 SEEDS = st.integers(0, 2**32)
 ALL_NODES = {"candidates": 1_000}
 
 
 @given(seed=SEEDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_one_short_order_is_solved_to_optimality(seed: int) -> None:
     """Stock holds every line whole wherever it holds the SKU: nothing needs a split line."""
     case = random_case(seed, orders=1, nodes=9, skus=10, most_lines=8, most_units=2, policy=ALL_NODES)
@@ -28,7 +29,7 @@ def test_one_short_order_is_solved_to_optimality(seed: int) -> None:
 
 
 @given(seed=SEEDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_a_wave_costs_at_least_the_optimum_and_the_optimum_at_least_its_bound(seed: int) -> None:
     problem = random_case(seed, orders=12, nodes=8, skus=6, stock_units=2).problem()
     greedy, optimum = solve_greedy(problem), solve_exact(problem)
@@ -39,7 +40,7 @@ def test_a_wave_costs_at_least_the_optimum_and_the_optimum_at_least_its_bound(se
 
 
 @given(seed=SEEDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_the_heuristic_stays_near_the_optimum_of_a_long_order(seed: int) -> None:
     case = random_case(seed, orders=1, nodes=10, skus=20, most_lines=14, stock_units=9, limited=False)
     case = case.but(policy=case.policy.model_copy(update={"max_exact_lines": 2, "max_nodes": None}))

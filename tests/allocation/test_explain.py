@@ -10,6 +10,7 @@ from omo_core.allocation import SourcingPolicy, solve_exact, solve_greedy
 from omo_core.allocation.prices import no_prices
 from omo_core.model.refusals import REFUSAL_SENTENCES
 from tests.allocation.cases import Case, network, order, random_case, store
+from tests.effort import examples
 
 
 def test_the_sentence_names_lines_distance_terms_and_the_next_best() -> None:
@@ -24,7 +25,7 @@ def test_the_sentence_names_lines_distance_terms_and_the_next_best() -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_a_runner_up_costs_what_was_said(seed: int) -> None:
     """Taking away the node that was used makes a one-line order pay exactly the extra of the first runner-up."""
     case = random_case(
@@ -70,7 +71,7 @@ def test_a_joint_plan_weighs_what_the_whole_plan_left() -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_a_runner_ups_terms_add_up_to_its_extra(seed: int) -> None:
     plan = solve_greedy(random_case(seed).problem())
     for one in plan.orders:
@@ -121,7 +122,7 @@ def test_prices_say_what_beat_a_cheaper_node() -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_every_shortfall_has_a_catalogued_code_and_every_unit_a_reason(seed: int) -> None:
     for one in solve_greedy(random_case(seed, most_lines=6, most_units=5).problem()).orders:
         assert all(part.why.startswith(part.node) for part in one.assignments)

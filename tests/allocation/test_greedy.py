@@ -11,12 +11,13 @@ from hypothesis import given, settings, strategies as st
 
 from omo_core.allocation import AllocationProblem, SourcingPolicy, solve_greedy
 from tests.allocation.cases import Case, network, order, random_case, store
+from tests.effort import examples
 
 SEEDS = st.integers(0, 2**32)
 
 
 @given(seed=SEEDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_limits_are_kept_and_no_unit_is_lost(seed: int) -> None:
     """Checked here on the plan's own words, apart from `violations` and the verifier."""
     case = random_case(seed, most_lines=9, most_units=5)
@@ -40,7 +41,7 @@ def test_limits_are_kept_and_no_unit_is_lost(seed: int) -> None:
 
 
 @given(seed=SEEDS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_nothing_that_could_be_served_is_left(seed: int) -> None:
     """Without limits, and with a high price for unserved units, a short SKU has no usable unit left anywhere."""
     policy = {"max_nodes": None, "unserved_minor": 100_000}

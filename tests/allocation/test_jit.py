@@ -86,6 +86,7 @@ def test_the_folder_changes_with_the_sources(tmp_path: Path, monkeypatch: pytest
     assert jit._sources_digest() != before
 
 
+@pytest.mark.slow
 def test_the_hosts_own_numba_setting_is_left_alone() -> None:
     code = (
         "import numba; numba.config.CACHE_DIR = '/somewhere'; import omo_core.allocation; print(numba.config.CACHE_DIR)"

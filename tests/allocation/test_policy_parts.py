@@ -18,6 +18,7 @@ from omo_core.model.items import Item
 from omo_core.model.network import Consent, Network, Node, NodeKind
 from tests.allocation.cases import AT, NIGHT, Case, network, order, random_case, store
 from tests.allocation.policy_cases import DAY, KEEPERS, MORNING, ONE_HOUR, PICKUP, RULES, TERMS, Part
+from tests.effort import examples
 
 
 @pytest.mark.parametrize(("rule", "part"), RULES.values(), ids=RULES)
@@ -293,7 +294,7 @@ def busy_world(seed: int) -> tuple[Case, dict[str, NodeState]]:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_all_parts_together_are_what_the_verifier_says(seed: int) -> None:
     """Solver and verifier agree to the minor unit, though they share no code."""
     case, states = busy_world(seed)

@@ -17,9 +17,10 @@ from omo_core.allocation.prices import PRICE_PER_MINOR
 from omo_core.allocation.primal import Primal, cost_of_taken
 from tests import naive_primal
 from tests.allocation.cases import random_case
+from tests.effort import examples
 
 SEEDS = st.integers(0, 2**32)
-EXAMPLES = settings(max_examples=25, deadline=None)
+EXAMPLES = settings(max_examples=examples(25), deadline=None)
 
 
 def work_of(seed: int, **changes: Any) -> Primal:
@@ -170,7 +171,7 @@ def test_dice_are_fair() -> None:
 
 
 @given(seed=SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 def test_windows_save_what_they_say_and_mending_never_costs(seed: int) -> None:
     work = work_of(seed, policy={"max_exact_lines": 3})
     columns = list_near(work, 3_000 * PRICE_PER_MINOR, 1)

@@ -30,9 +30,10 @@ from omo_core.model.errors import InvalidInput
 from omo_core.model.items import Item
 from tests import naive_rules
 from tests.allocation.cases import Case, network, order, random_case, store
+from tests.effort import examples
 
 SEEDS = st.integers(0, 2**32)
-EXAMPLES = settings(max_examples=30, deadline=None)
+EXAMPLES = settings(max_examples=examples(30), deadline=None)
 
 TARIFF = {
     "bands": [

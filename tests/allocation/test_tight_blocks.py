@@ -16,6 +16,7 @@ from omo_core.allocation.long_orders import search_of
 from omo_core.allocation.prices import Prices, priced
 from omo_core.allocation.search_kernels import serve_long_order
 from tests import naive
+from tests.effort import examples
 
 SEEDS = st.integers(0, 2**32)
 
@@ -108,14 +109,14 @@ def run(case: Tight, max_exact: int, assign: Any, serve: Any) -> tuple[list[int]
 
 
 @given(seed=SEEDS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_short_orders_are_decided_as_the_twin_decides(seed: int) -> None:
     case = tight(seed, orders=12, most_lines=5)
     assert run(case, 5, assign_in_turn, serve_long_order) == run(case, 5, naive.assign_in_turn, serve_long_order)
 
 
 @given(seed=SEEDS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_an_order_with_prices_costs_what_the_twin_says(seed: int) -> None:
     """Prices disturb the order of the candidates by cost, so a search may stop by their floor only."""
     case, dice = tight(seed, orders=8, most_lines=5), np.random.default_rng(seed)
@@ -139,7 +140,7 @@ def cost_of(block: Block, order: int, pick: Any, picked_from: Any, split_minor: 
 
 
 @given(seed=SEEDS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_long_orders_are_decided_as_the_twin_decides(seed: int) -> None:
     case = tight(seed, orders=6, most_lines=9)
     assert run(case, 2, assign_in_turn, serve_long_order) == run(case, 2, assign_in_turn, naive.serve_long_order)
@@ -168,6 +169,7 @@ def wide(seed: int, lines: int = 24, nodes: int = 16) -> Tight:
     return Tight(block, stock, capacity, split_minor=dice.choice([0, 5]), max_nodes=99)
 
 
+@pytest.mark.slow
 def test_a_search_over_many_nodes_forgets_no_gain() -> None:
     """What a node would save is looked at anew when others were closed since."""
     for seed in range(25):

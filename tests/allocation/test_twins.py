@@ -11,9 +11,10 @@ from omo_core.allocation.candidate_kernels import great_circle_m
 from omo_core.allocation.greedy import run_in_turn
 from tests import naive
 from tests.allocation.cases import Case, random_case
+from tests.effort import examples
 
 SEEDS = st.integers(0, 2**32)
-EXAMPLES = settings(max_examples=40, deadline=None)
+EXAMPLES = settings(max_examples=examples(40), deadline=None)
 
 
 def with_twins(module: object, *names: str) -> pytest.MonkeyPatch:

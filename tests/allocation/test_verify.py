@@ -15,6 +15,7 @@ from hypothesis import given, settings, strategies as st
 from omo_core.allocation import Plan, SourcingPolicy, solve_exact, solve_greedy, verify, verify_plan
 from omo_core.model.network import DeliveryMethod
 from tests.allocation.cases import Case, network, order, random_case, store
+from tests.effort import examples
 
 Document = dict[str, Any]
 
@@ -24,7 +25,7 @@ def complaints(case: Case, document: Document) -> list[str]:
 
 
 @given(seed=st.integers(0, 2**32), long=st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_sound_plans_pass(seed: int, long: bool) -> None:
     case = random_case(seed, most_lines=12 if long else 5, skus=12 if long else 6)
     plan = solve_greedy(case.problem())
@@ -33,7 +34,7 @@ def test_sound_plans_pass(seed: int, long: bool) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 def test_optimal_plans_pass(seed: int) -> None:
     case = random_case(seed)
     plan = solve_exact(case.problem())

@@ -13,12 +13,13 @@ from omo_core.allocation import AllocationProblem, NodeWork, OrderDemand, Sourci
 from omo_core.model.items import Item
 from tests.allocation.cases import Case, network, order, store
 from tests.allocation.test_special_orders import problem_of, special
+from tests.effort import examples
 
 TARIFF = {"bands": [{"up_to_g": 500, "price_minor": 100}, {"up_to_g": 2_000, "price_minor": 250}]}
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_sound_plans_of_special_orders_pass(seed: int) -> None:
     case, work = special(seed)
     plan = solve_greedy(problem_of(case, work))

@@ -24,6 +24,7 @@ from omo_core.allocation import (
 from omo_core.model.errors import InvalidInput
 from tests.allocation.cases import Case, network, random_case, store
 from tests.allocation.test_special_orders import problem_of, special
+from tests.effort import examples
 
 SEEDS = st.integers(0, 2**32)
 BUDGET = WorkBudget(iterations=8, trials_per_order=3.0, window_passes=2, window_orders=6, reach=2.0)
@@ -52,7 +53,7 @@ def check(case: Case, budget: WorkBudget = BUDGET) -> None:
 
 
 @given(seed=SEEDS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @pytest.mark.usefixtures("no_exact")
 def test_a_plan_is_sound_and_no_dearer_than_greedy(seed: int) -> None:
     check(crowded(seed))
@@ -60,7 +61,7 @@ def test_a_plan_is_sound_and_no_dearer_than_greedy(seed: int) -> None:
 
 
 @given(seed=SEEDS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @pytest.mark.usefixtures("no_exact")
 def test_orders_with_rules_keep_them(seed: int) -> None:
     problem = problem_of(*special(seed, orders=14, nodes=6, skus=5, stock_units=6))
@@ -71,7 +72,7 @@ def test_orders_with_rules_keep_them(seed: int) -> None:
 
 
 @given(seed=SEEDS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 def test_a_tiny_wave_is_solved_as_well_as_by_the_exact_model(seed: int) -> None:
     problem = random_case(seed, orders=5, nodes=5, skus=5, stock_units=2).problem()
     plan, exact = solve_wave(problem, budget=BUDGET), solve_exact(problem)
@@ -81,7 +82,7 @@ def test_a_tiny_wave_is_solved_as_well_as_by_the_exact_model(seed: int) -> None:
 
 
 @given(seed=SEEDS)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 @pytest.mark.usefixtures("no_exact")
 def test_prices_and_exchanges_come_near_the_exact_model(seed: int) -> None:
     case = random_case(seed, orders=14, nodes=6, most_lines=3, most_units=1, policy={"unserved_minor": 2_500})

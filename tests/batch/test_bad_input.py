@@ -80,6 +80,7 @@ def test_the_same_receipt_with_other_goods_is_refused(shop: Shop) -> None:
     assert outcome.summary.totals.counter_lines == 1
 
 
+@pytest.mark.slow
 def test_a_line_without_end_is_passed_over(shop: Shop) -> None:
     long = json.dumps(order(2) | {"note": "x" * (2 * MAX_LINE_BYTES)})
     shop.write_orders([GOOD, long, order(3)])
@@ -124,6 +125,7 @@ def test_forged_envelopes_are_refused_and_signed_ones_pass(shop: Shop) -> None:
     assert (totals.orders, totals.counter_sales) == (1, 1)
 
 
+@pytest.mark.slow
 def test_corrected_secrets_let_the_same_file_in(shop: Shop) -> None:
     placed = NativeAdapter().parse_order(json.dumps(order(1)).encode())
     headers, body = write_native_order(placed, secret="right")
@@ -212,6 +214,7 @@ def test_one_mapping_may_mean_the_file_that_has_such_a_header(shop: Shop) -> Non
     assert shop.run().summary.totals.units_assigned == 2
 
 
+@pytest.mark.slow
 def test_native_orders_may_stand_in_one_document(shop: Shop) -> None:
     shop.orders = "orders.json"
     for number, document in enumerate(([order(1), order(2)], {"orders": [order(3)]}, order(4))):

@@ -42,7 +42,9 @@ def spoilt_day() -> list[dict[str, object] | str]:
     return day
 
 
-@pytest.mark.parametrize("windows", [1, 4, 9])
+@pytest.mark.parametrize(
+    "windows", [pytest.param(1, marks=pytest.mark.slow), 4, pytest.param(9, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_run_ends_as_one_that_was_not(windows: int, undisturbed: Shop, shop: Shop) -> None:
     shop.write_orders(spoilt_day())
     with pytest.raises(KeyboardInterrupt):
@@ -78,6 +80,7 @@ def test_something_was_there_to_be_disturbed(undisturbed: Shop) -> None:
     assert [line for _, line, _ in undisturbed.rejected()] == [3, 21, 41, 47]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", [1, 2, 3])
 def test_a_window_cut_in_the_middle_is_done_again_once(
     call: int, undisturbed: Shop, shop: Shop, monkeypatch: pytest.MonkeyPatch
@@ -101,6 +104,7 @@ def test_a_window_cut_in_the_middle_is_done_again_once(
     assert shop.rejected() == undisturbed.rejected()
 
 
+@pytest.mark.slow
 def test_the_third_run_does_nothing(undisturbed: Shop, shop: Shop) -> None:
     shop.write_orders(spoilt_day())
     shop.run(options=OPTIONS)
@@ -113,6 +117,7 @@ def test_the_third_run_does_nothing(undisturbed: Shop, shop: Shop) -> None:
     assert (shop.folder / "out" / "summary.json").read_bytes() == summary
 
 
+@pytest.mark.slow
 def test_what_the_network_did_not_know_comes_in_once_it_does(shop: Shop) -> None:
     shop.write_network(network(skus=["MUG"]))
     day = [order(1), order(2, sku="CUP"), sale(3, sku="CUP")]

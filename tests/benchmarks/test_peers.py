@@ -160,6 +160,7 @@ def tight() -> tuple[Wave, dict[str, PeerPlan]]:
     return wave, peers_exact.run_rules(wave)
 
 
+@pytest.mark.slow
 def test_every_rule_leaves_a_sound_plan_of_every_order(tight: tuple[Wave, dict[str, PeerPlan]]) -> None:
     wave, plans = tight
     wanted = sum(quantity for each in wave.orders for _, quantity in each.lines)
@@ -170,6 +171,7 @@ def test_every_rule_leaves_a_sound_plan_of_every_order(tight: tuple[Wave, dict[s
         assert plan.cost_minor == account(wave, plan.solution.assigned).cost_minor == plan.solution.cost_minor
 
 
+@pytest.mark.slow
 def test_rules_do_not_touch_the_wave(tight: tuple[Wave, dict[str, PeerPlan]]) -> None:
     wave, plans = tight
     assert wave == wave_of(draw(400, 30, 60, seed=8))

@@ -14,6 +14,7 @@ from omo_core.model.errors import InvalidInput
 from omo_core.testing.writers.native import native_order_document
 from omo_core.testing.writers.shopify import shopify_order_document
 from tests.channels.orders import plain_order
+from tests.effort import examples
 
 SHOPIFY = ShopifyAdapter(ShopifyConfig(trust_note_attributes=True, shop_domain="a.myshopify.com"))
 TARGETS: list[tuple[ChannelAdapter, Callable[..., dict[str, Any]]]] = [
@@ -50,7 +51,7 @@ def must_be_read_or_refused(adapter: ChannelAdapter, body: bytes, topic: str = "
 
 
 @pytest.mark.parametrize(("adapter", "document"), TARGETS)
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(body=st.binary(max_size=100), topic=st.sampled_from(TOPICS))
 def test_any_bytes(adapter: ChannelAdapter, document: object, body: bytes, topic: str) -> None:
     must_be_read_or_refused(adapter, body, topic)
@@ -71,7 +72,7 @@ def with_value(document: Any, way: tuple[Any, ...], value: Any) -> Any:
 
 
 @pytest.mark.parametrize(("adapter", "write"), TARGETS)
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(data=st.data())
 def test_a_valid_document_with_one_wrong_value(
     adapter: ChannelAdapter, write: Callable[..., dict[str, Any]], data: st.DataObject
@@ -83,7 +84,7 @@ def test_a_valid_document_with_one_wrong_value(
 
 
 @pytest.mark.parametrize(("adapter", "write"), TARGETS)
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(place=st.integers(0, 2000), byte=st.integers(0, 255))
 def test_a_valid_body_with_one_wrong_byte(
     adapter: ChannelAdapter, write: Callable[..., dict[str, Any]], place: int, byte: int

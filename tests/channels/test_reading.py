@@ -7,6 +7,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from omo_core.channels.reading import MAX_BODY_BYTES, MAX_DEPTH, read_json
 from omo_core.model.errors import BodyTooLarge, UnreadableBody
+from tests.effort import examples
 
 
 def test_numbers_are_exact() -> None:
@@ -113,7 +114,7 @@ def is_plain(value: object) -> bool:
     return not isinstance(value, str) or "\x00" not in value
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(DOCUMENTS, st.booleans())
 @example([["\\", '"', "]"]] * 20, False)
 def test_it_agrees_with_json_loads_on_plain_documents(document: object, ascii_only: bool) -> None:
@@ -125,7 +126,7 @@ def test_it_agrees_with_json_loads_on_plain_documents(document: object, ascii_on
             read_json(body)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.binary(max_size=60))
 @example(b"\x00")
 @example(b'{"a":"\\')

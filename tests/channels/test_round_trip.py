@@ -32,6 +32,7 @@ from omo_core.testing.writers import (
 )
 from tests.channels.orders import NOON, plain_order
 from tests.channels.strategies import orders
+from tests.effort import examples
 
 SECRET = "correct horse"
 NATIVE = NativeAdapter(NativeConfig(secrets=(SECRET,)))
@@ -48,13 +49,13 @@ def read_back(adapter: ChannelAdapter, write: Write, order: Order) -> Order:
     return event.order.model_copy(update={"body_sha256": None})
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(orders())
 def test_native_carries_any_order(order: Order) -> None:
     assert read_back(NATIVE, write_native_order, order) == order
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(orders())
 def test_shopify_carries_what_its_dialect_can_say(order: Order) -> None:
     assert read_back(SHOPIFY, write_shopify_order, order) == order

@@ -39,6 +39,7 @@ def test_a_repaired_row_passes_the_audit(omo: Omo, broken: Shop) -> None:
     assert "was used for another request" in reused.err
 
 
+@pytest.mark.slow
 def test_a_row_that_cannot_be_repaired_is_told_why(omo: Omo, broken: Shop) -> None:
     unusable = omo(*words(broken, by=""))
     assert unusable.code == 2

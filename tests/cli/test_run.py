@@ -165,6 +165,7 @@ def test_a_database_of_another_version_is_refused_with_what_helps(
     assert newer_one.err.endswith("upgrade omo_core first\n")
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_that_the_same_command_goes_on(omo: Omo, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     from omo_core.batch.nodes import SimulatedNodes
 
@@ -184,6 +185,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(omo: Omo, shop: Shop, monkeyp
     assert decisions(shop.database)["counted"]["omo_hold"] > 0
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_between_two_commands(omo: Omo, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real limit of SQLite's, on the file itself; with room again the same command goes on."""
     from sqlalchemy import event

@@ -11,6 +11,7 @@ from omo_core.demo.baskets import PERIODS, CleanBaskets, read_clean_baskets
 from omo_core.model.errors import InvalidInput
 
 
+@pytest.mark.slow
 def test_published_counts(clean: CleanBaskets) -> None:
     assert (clean.lines_read, clean.baskets_read) == (1_469_307, 155_848)
     assert [step.lines for step in clean.steps] == [4_836, 25_581, 3_902, 662]
@@ -19,6 +20,7 @@ def test_published_counts(clean: CleanBaskets) -> None:
     assert round(100 * left / clean.baskets_read, 1) == 89.9
 
 
+@pytest.mark.slow
 def test_dropped_lines_are_what_is_missing(clean: CleanBaskets) -> None:
     dropped = sum(step.lines for step in clean.steps[:3])
     assert len(clean.lines) == clean.lines_read - dropped
@@ -49,6 +51,7 @@ def test_a_capped_line_keeps_its_price_for_a_unit() -> None:
     assert lines.sales_minor.tolist() == [1_000, 1_000]
 
 
+@pytest.mark.slow
 def test_periods_begin_on_local_mondays(clean: CleanBaskets) -> None:
     period = PERIODS["demo"]
     assert datetime.fromtimestamp(period.flow_s, UTC) == datetime(2017, 8, 7, 4, tzinfo=UTC)
@@ -61,6 +64,7 @@ def test_periods_begin_on_local_mondays(clean: CleanBaskets) -> None:
     assert (cells, len(np.unique(history.product)), len(np.unique(history.store))) == (150_003, 29_771, 220)
 
 
+@pytest.mark.slow
 def test_the_flow_is_in_order_of_time_and_whole_baskets(clean: CleanBaskets) -> None:
     flow = clean.flow(PERIODS["demo"], 500)
     keys = list(zip(flow.instant_s.tolist(), flow.basket.tolist(), flow.product.tolist(), strict=True))
@@ -72,6 +76,7 @@ def test_the_flow_is_in_order_of_time_and_whole_baskets(clean: CleanBaskets) -> 
     assert flow.basket[flow.basket_starts].tolist() == list(sizes)
 
 
+@pytest.mark.slow
 def test_more_baskets_than_there_are_is_refused(clean: CleanBaskets) -> None:
     with pytest.raises(InvalidInput, match="ask for fewer"):
         clean.flow(PERIODS["demo"], 200_000)

@@ -19,6 +19,8 @@ from omo_core.model.errors import ForgedSignature, InvalidInput
 from omo_core.model.network import DeliveryMethod, Network, NodeKind
 from omo_core.model.orders import Order
 
+pytestmark = pytest.mark.slow
+
 
 def envelopes(files: DemoFiles) -> list[dict[str, Any]]:
     return [json.loads(line) for line in files.orders.read_text(encoding="utf-8").splitlines()]
@@ -162,7 +164,6 @@ def test_impossible_requests_are_refused_before_anything_is_written(tmp_path: Pa
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
 def test_the_same_seed_writes_the_same_bytes_and_another_does_not(small: DemoFiles, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     again = prepare(tmp_path / "again", orders=300, seed=7, on_progress=lambda *now: told.append(now))
@@ -174,7 +175,6 @@ def test_the_same_seed_writes_the_same_bytes_and_another_does_not(small: DemoFil
     assert told[-1] == ("writing orders", 300, 300)
 
 
-@pytest.mark.slow
 def test_the_full_flow_has_the_expected_shares(tmp_path: Path) -> None:
     counts = prepare(tmp_path).counts
     assert counts["flow"]["baskets"] == 10_000

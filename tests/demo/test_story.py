@@ -1,6 +1,10 @@
 """The preparation in the report's words."""
 
+import pytest
+
 from omo_core.demo import DemoFiles, preparation_counts, subtitle, title
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_cleaning_count_is_told_in_order_with_its_reason(small: DemoFiles) -> None:

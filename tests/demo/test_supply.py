@@ -11,6 +11,7 @@ from omo_core.demo.places import place_stores
 from omo_core.demo.supply import opening_stock, warehouse_id, weight_g
 
 
+@pytest.mark.slow
 def test_opening_stock_follows_the_rule(clean: CleanBaskets) -> None:
     history = clean.history(PERIODS["demo"])
     history = history.take(np.isin(history.product, np.unique(history.product)[::40]))

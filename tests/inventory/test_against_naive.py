@@ -25,6 +25,7 @@ from omo_core.model.stock import (
 )
 from omo_core.model.stock_commands import StockCommand
 from omo_core.storage.clock import from_us, to_us
+from tests.effort import examples
 from tests.inventory.conftest import NODES, POOL, SKUS, Shop, open_shop
 from tests.naive_stock import Cell, NaivePool
 
@@ -158,7 +159,7 @@ def facts_of(answer: StockAnswer) -> Facts:
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(history=st.lists(st.tuples(steps, st.booleans()), min_size=5, max_size=30))
 def test_any_history_in_any_batches_is_what_the_naive_pool_does(history: list[tuple[tuple[Any, ...], bool]]) -> None:
     with open_shop("sqlite:///:memory:") as shop:

@@ -204,6 +204,7 @@ def test_a_forked_child_has_a_queue_a_thread_and_connections_of_its_own(shop: Sh
     assert shop.counters() == (3, 0, 0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shop_url", ["sqlite-file"], indirect=True)
 def test_a_process_that_forgets_to_close_ends_nevertheless(shop: Shop, tmp_path: Path) -> None:
     url = str(shop.database.engine.url)

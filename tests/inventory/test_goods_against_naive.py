@@ -36,6 +36,7 @@ from omo_core.model.stock import (
     StockAnswer,
 )
 from omo_core.storage.clock import to_us
+from tests.effort import examples
 from tests.inventory.conftest import NODES, POOL, SKUS, Shop, open_shop
 from tests.inventory.goods import rows
 from tests.naive_goods import Facts, NaiveGoods
@@ -213,7 +214,7 @@ def compare(shop: Shop, naive: NaiveGoods) -> None:
     assert shop.audit().findings == ()
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(history=st.lists(st.tuples(steps, st.booleans()), min_size=15, max_size=40))
 def test_any_history_in_any_batches_is_what_the_naive_goods_do(history: list[tuple[tuple[Any, ...], bool]]) -> None:
     with open_shop("sqlite:///:memory:") as shop:

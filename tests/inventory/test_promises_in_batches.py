@@ -29,6 +29,7 @@ from omo_core.model.promises import (
 )
 from omo_core.model.stock import PlaceHolds, ReplaceHolds, SetSafety, StockAnswer
 from omo_core.model.stock_commands import StockCommand
+from tests.effort import examples
 from tests.inventory.conftest import NODES, POOL, Shop, open_shop, receive, requests, sell
 
 NINE = datetime.fromisoformat("2026-03-02T09:00:00+08:00")
@@ -167,7 +168,7 @@ def _slots(work: Any) -> tuple[SlotRequest, ...]:
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(histories)
 def test_a_batch_decides_as_its_commands_one_by_one(history: list[list[tuple[Any, ...]]]) -> None:
     with open_shop("sqlite:///:memory:") as together, open_shop("sqlite:///:memory:") as alone:

@@ -22,7 +22,9 @@ T = TypeVar("T")
 THREADS = 8
 
 WITH_WRITERS = pytest.mark.parametrize(
-    "shop_url", ["sqlite-file", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+    "shop_url",
+    [pytest.param("sqlite-file", marks=pytest.mark.slow), pytest.param("postgresql", marks=pytest.mark.postgres)],
+    indirect=True,
 )
 ON_POSTGRES = pytest.mark.parametrize(
     "shop_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True

@@ -25,8 +25,9 @@ from omo_core.testing.pool_model import PoolModel
 from omo_core.testing.simulator_check import differences
 from omo_core.testing.simulator_commands import MAKERS, Maker
 from omo_core.testing.simulator_desk import NETWORK, NODES, SKUS, Desk
+from tests.effort import examples
 
-EXAMPLES = int(os.environ.get("OMO_STATEFUL_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("OMO_STATEFUL_EXAMPLES", examples(10)))
 POOL = "default"
 SCOPE = "till"
 
@@ -119,6 +120,7 @@ class PoolBesideModel(RuleBasedStateMachine):
         return maker(self.desk, SCOPE, key)
 
 
+@pytest.mark.slow
 def test_a_broken_pool_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     insert = Transaction.insert_tuples
 

@@ -13,6 +13,7 @@ from omo_core.model.network import DeliveryMethod
 from omo_core.model.orders import Address, Delivery
 from omo_core.model.values import GeoPoint
 from omo_core.storage.clock import ManualClock
+from tests.effort import examples
 from tests.orders.conftest import CLOSE, FAR, NEAR, NETWORK, NOON, order
 
 NODES = (NEAR, CLOSE, FAR)
@@ -109,7 +110,7 @@ class Day:
         assert pending == promised or placed.state in (OrderState.WAITING, OrderState.UNFULFILLABLE)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.lists(steps, min_size=5, max_size=30))
 def test_no_history_breaks_an_invariant(history: list[tuple[object, ...]]) -> None:
     day = Day()

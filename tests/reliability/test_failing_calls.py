@@ -68,6 +68,7 @@ def worlds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 QUICK = ("Receive", "PlaceHolds", "ConvertBackorders")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in samples.SAMPLES]
 )

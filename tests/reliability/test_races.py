@@ -16,6 +16,7 @@ from tests.reliability.conftest import sound_round
 WRITERS = 64
 
 
+@pytest.mark.slow
 def test_few_writers_on_a_file(tmp_path: Path) -> None:
     outcome = race_for_last_units(sqlite_url("sqlite-file", tmp_path), seed=1, attempts=160, writers=8)
     assert outcome.violations == []

@@ -298,6 +298,7 @@ def test_either_a_url_or_an_engine() -> None:
         Database()
 
 
+@pytest.mark.slow
 def test_a_forked_child_uses_connections_of_its_own(shared_url: str) -> None:
     script = f"""
 import os, sys

@@ -203,6 +203,7 @@ def test_postings_are_append_only(shared: Database, sql: str) -> None:
         shared.run(POOL, lambda tx: tx.connection.exec_driver_sql(sql))
 
 
+@pytest.mark.slow
 def test_opening_a_current_database_does_not_import_alembic(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'shop.db'}"
     script = (

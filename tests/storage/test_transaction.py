@@ -13,6 +13,7 @@ from omo_core.model.errors import InvalidInput
 from omo_core.storage import tables
 from omo_core.storage.database import Database
 from omo_core.storage.transaction import Transaction
+from tests.effort import examples
 from tests.storage.conftest import POOL
 from tests.storage.rows import hold, item, items, posting, stock
 
@@ -132,7 +133,7 @@ def test_ten_thousand_rows_go_in_and_come_out_at_once(database: Database) -> Non
     assert [tuple(row) for row in found] == sorted((row["sku"], row["node"], row["on_hand"]) for row in rows)
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
         st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6),

@@ -38,7 +38,12 @@ def expect_none(report: Report) -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [Settings(2, 400), Settings(3, 400, combined=True), Settings(4, 400, in_file=True)]
+    "settings",
+    [
+        Settings(2, 400),
+        pytest.param(Settings(3, 400, combined=True), marks=pytest.mark.slow),
+        pytest.param(Settings(4, 400, in_file=True), marks=pytest.mark.slow),
+    ],
 )
 def test_a_pool_under_fire_keeps_its_promises(settings: Settings) -> None:
     report = simulate(settings)
@@ -71,6 +76,7 @@ def test_the_model_knows_every_verb_that_clients_send_and_nearly_all_that_there_
     assert {kind.__name__ for kind in get_args(StockCommand)} - known == NOT_SIMULATED
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_the_same_run_wherever_the_database_is() -> None:
     report = simulate(Settings(11, 150))
     assert simulate(Settings(11, 150)) == report
@@ -78,6 +84,7 @@ def test_the_same_seed_is_the_same_run_wherever_the_database_is() -> None:
     assert simulate(Settings(12, 150)).digest != report.digest
 
 
+@pytest.mark.slow
 def test_the_combiner_is_simulated_the_same_way_each_time() -> None:
     assert simulate(Settings(13, 150, combined=True)) == simulate(Settings(13, 150, combined=True))
 
@@ -100,6 +107,7 @@ def test_a_calm_run_has_no_faults_and_every_answer(capsys: pytest.CaptureFixture
     assert report["replay"].endswith("--seed 5 --operations 200 --faults none --exact")
 
 
+@pytest.mark.slow
 def test_faults_can_be_chosen_by_name() -> None:
     report = simulate(Settings(6, 300, chosen(["deadlock", "crash_after"])))
     expect_none(report)
@@ -121,6 +129,7 @@ def test_a_soak_goes_from_seed_to_seed_until_its_time_is_over() -> None:
     assert ["--combined" in report.replay for report in reports] == [False, True]
 
 
+@pytest.mark.slow
 def test_clients_who_ask_again_faster_than_they_are_served_are_all_answered_in_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
