@@ -70,7 +70,7 @@ def minor(cursor: Cursor, key: str, default: int | None = None) -> int:
         return default
     if isinstance(value, str) and _WHOLE.fullmatch(value):
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_MINOR:
+    if type(value) is not int or abs(value) > MAX_MINOR:
         path = f"{cursor.path}.{key}"
         raise InvalidMoney(
             f"{path} is no amount in minor units; send a whole number, such as 1250 for 12.50", path=path
@@ -116,7 +116,7 @@ def _unix(cursor: Cursor, key: str, us: int, unit: str) -> datetime | None:
     value = cursor.fields.get(key)
     if isinstance(value, str) and _WHOLE.fullmatch(value):
         value = int(value)
-    if value is None or value in {"", 0}:
+    if not value and not isinstance(value, dict | list):
         return None
     second = 1_000_000 // us
     if isinstance(value, bool) or not isinstance(value, int):
