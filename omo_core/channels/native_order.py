@@ -2,51 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final
 
 from omo_core.channels.cursor import Cursor, microseconds
 from omo_core.channels.dialect import build_order
-from omo_core.model.network import DeliveryMethod
-from omo_core.model.orders import (
-    Address,
-    Delivery,
-    LineAmounts,
-    Order,
-    OrderAmounts,
-    OrderLine,
-    OrderStatus,
-    PaymentStatus,
-    Refund,
+from omo_core.channels.native_money import (
+    choice,
+    read_amounts,
+    read_discount,
+    read_line_amounts,
+    read_payment,
+    read_refund,
 )
-
-K = TypeVar("K", bound=StrEnum)
+from omo_core.model.network import DeliveryMethod
+from omo_core.model.orders import Address, Delivery, Order, OrderLine, OrderStatus, PaymentStatus
 
 ORDER_FIELDS: Final = frozenset(
     {
         *("type", "version", "channel", "external_id", "display_number", "source_version", "status", "payment"),
         *("placed_at", "updated_at", "cancelled_at", "cancel_reason", "test", "currency", "presentment_currency"),
         *("lines", "delivery", "deliveries", "amounts", "refunds", "note", "extra"),
+        *("ship_complete", "payments", "discounts", "buyer", "hold_reason"),
     }
 )
 LINE_FIELDS: Final = frozenset(
     {
         *("line", "sku", "quantity", "current_quantity", "title", "listing", "physical", "gift", "delivery"),
-        *("unit_price", "gross", "discount", "tax"),
+        *("unit_price", "gross", "discount", "tax", "bundle", "parent", "preorder"),
     }
 )
-DELIVERY_FIELDS: Final = frozenset({"method", "pickup_node", "address", "service", "deliver_by"})
+DELIVERY_FIELDS: Final = frozenset(
+    {"method", "pickup_node", "address", "service", "deliver_by", "ship_by", "not_before"}
+)
 ADDRESS_FIELDS: Final = frozenset(
     {
-        *("recipient", "phone", "street", "city", "region", "postal_code", "country"),
+        *("recipient", "phone", "street", "district", "city", "region", "postal_code", "country"),
         *("latitude", "longitude", "masked", "token"),
     }
 )
-AMOUNTS_FIELDS: Final = frozenset(
-    {"taxes_included", "line_gross", "discount", "shipping", "tax", "tip", "fee", "rounding", "total"}
-)
-REFUND_FIELDS: Final = frozenset({"refund", "created_at", "refunded_to_buyer", "sellers_share", "lines"})
 
 
 def read_order(document: Cursor, channel: str, sha256: str) -> Order:
@@ -56,34 +51,44 @@ def read_order(document: Cursor, channel: str, sha256: str) -> Order:
     """
     document.only(ORDER_FIELDS)
     currency = document.currency("currency")
-    placed_at = document.instant("placed_at")
-    updated_at = document.optional_instant("updated_at") or placed_at
-    lines = tuple(_line(line, number, currency) for number, line in enumerate(document.children("lines"), start=1))
+    lines = tuple(read_line(line, number, currency) for number, line in enumerate(document.children("lines"), start=1))
+    return order_of(document, lines, channel, sha256)
+
+
+def order_of(document: Cursor, lines: Sequence[OrderLine], channel: str, sha256: str) -> Order:
+    """As `read_order`, with lines that were read already."""
     if not lines:
         document.fail("lines", "is missing or empty", "send at least one line")
+    currency = document.currency("currency")
+    presentment = document.currency("presentment_currency") if document.has("presentment_currency") else None
+    placed_at = document.instant("placed_at")
+    updated_at = document.optional_instant("updated_at") or placed_at
     return build_order(
         document,
         channel=channel,
         external_id=document.text("external_id"),
         display_number=document.optional_text("display_number"),
         source_version=read_version(document, updated_at),
-        status=_choice(document, "status", OrderStatus.OPEN),
-        payment=_choice(document, "payment", PaymentStatus.UNKNOWN),
+        status=choice(document, "status", OrderStatus.OPEN),
+        payment=choice(document, "payment", PaymentStatus.UNKNOWN),
         placed_at=placed_at,
         updated_at=updated_at,
         cancelled_at=document.optional_instant("cancelled_at"),
         cancel_reason=document.optional_text("cancel_reason"),
         test=document.boolean("test", False),
         currency=currency,
-        presentment_currency=document.currency("presentment_currency")
-        if document.has("presentment_currency")
-        else None,
-        lines=lines,
+        presentment_currency=presentment,
+        lines=tuple(lines),
         deliveries=_deliveries(document),
-        amounts=_amounts(document, lines, currency),
-        refunds=tuple(_refund(refund, currency) for refund in document.children("refunds")),
+        amounts=read_amounts(document, lines, currency, presentment),
+        refunds=tuple(read_refund(refund, currency) for refund in document.children("refunds")),
         note=document.optional_text("note"),
         body_sha256=sha256,
+        ship_complete=document.boolean("ship_complete", False),
+        payments=tuple(read_payment(payment, currency) for payment in document.children("payments")),
+        discounts=tuple(read_discount(discount, currency) for discount in document.children("discounts")),
+        buyer=document.optional_text("buyer"),
+        hold_reason=document.optional_text("hold_reason"),
     )
 
 
@@ -94,17 +99,8 @@ def read_version(document: Cursor, at: datetime) -> int:
     return document.integer("source_version", least=0, most=2**63 - 1, what="a whole number that grows")
 
 
-def _choice(cursor: Cursor, key: str, default: K) -> K:
-    text = cursor.optional_text(key)
-    if text is None:
-        return default
-    kind = type(default)
-    if text not in set(kind):
-        cursor.fail(key, f"is {text[:40]!r}", f"send one of: {', '.join(kind)}")
-    return kind(text)
-
-
-def _line(line: Cursor, number: int, currency: str) -> OrderLine:
+def read_line(line: Cursor, number: int, currency: str) -> OrderLine:
+    """One line; `number` is its place, counted from 1, and its id where it has none."""
     line.only(LINE_FIELDS)
     quantity = line.quantity("quantity")
     return line.build(
@@ -118,23 +114,10 @@ def _line(line: Cursor, number: int, currency: str) -> OrderLine:
         physical=line.boolean("physical", True),
         gift=line.boolean("gift", False),
         delivery=line.count("delivery", 0),
-        amounts=_line_amounts(line, quantity, currency),
-    )
-
-
-def _line_amounts(line: Cursor, quantity: int, currency: str) -> LineAmounts | None:
-    if not line.has("unit_price"):
-        for key in ("gross", "discount", "tax"):
-            if line.has(key):
-                line.fail(key, "stands without a unit_price", "send the unit_price too")
-        return None
-    unit_minor = line.money("unit_price", currency, least=0)
-    return line.build(
-        LineAmounts,
-        list_unit_price_minor=unit_minor,
-        gross_minor=line.money("gross", currency, quantity * unit_minor, least=0),
-        discount_minor=line.money("discount", currency, 0, least=0),
-        tax_minor=line.money("tax", currency, 0, least=0),
+        amounts=read_line_amounts(line, quantity, currency),
+        bundle=line.boolean("bundle", False),
+        parent=line.optional_text("parent"),
+        preorder=line.boolean("preorder", False),
     )
 
 
@@ -152,11 +135,13 @@ def _delivery(delivery: Cursor) -> Delivery:
     address = delivery.optional_child("address")
     return delivery.build(
         Delivery,
-        method=_choice(delivery, "method", DeliveryMethod.SHIP),
+        method=choice(delivery, "method", DeliveryMethod.SHIP),
         pickup_node=delivery.optional_text("pickup_node"),
         address=_address(address) if address else None,
         service=delivery.optional_text("service"),
         deliver_by=delivery.optional_instant("deliver_by"),
+        ship_by=delivery.optional_instant("ship_by"),
+        not_before=delivery.optional_instant("not_before"),
     )
 
 
@@ -167,6 +152,7 @@ def _address(address: Cursor) -> Address:
         recipient=address.optional_text("recipient"),
         phone=address.optional_text("phone"),
         street=address.texts("street"),
+        district=address.optional_text("district"),
         city=address.optional_text("city"),
         region=address.optional_text("region"),
         postal_code=address.optional_text("postal_code"),
@@ -174,42 +160,4 @@ def _address(address: Cursor) -> Address:
         masked=address.boolean("masked", False),
         token=address.optional_text("token"),
         point=address.point("latitude", "longitude"),
-    )
-
-
-def _amounts(document: Cursor, lines: tuple[OrderLine, ...], currency: str) -> OrderAmounts | None:
-    amounts = document.optional_child("amounts")
-    if amounts is None:
-        return None
-    amounts.only(AMOUNTS_FIELDS)
-    priced = [line.amounts.gross_minor for line in lines if line.amounts]
-    if len(priced) < len(lines) and not amounts.has("line_gross"):
-        amounts.fail("line_gross", "is missing and not every line has a unit_price", "price every line, or send it")
-    return document.build(
-        OrderAmounts,
-        taxes_included=amounts.boolean("taxes_included", False),
-        line_gross_minor=amounts.money("line_gross", currency, sum(priced)),
-        discount_minor=amounts.money("discount", currency, 0, least=0),
-        shipping_minor=amounts.money("shipping", currency, 0, least=0),
-        tax_minor=amounts.money("tax", currency, 0, least=0),
-        tip_minor=amounts.money("tip", currency, 0, least=0),
-        fee_minor=amounts.money("fee", currency, 0, least=0),
-        rounding_minor=amounts.money("rounding", currency, 0),
-        total_minor=amounts.money("total", currency),
-    )
-
-
-def _refund(refund: Cursor, currency: str) -> Refund:
-    refund.only(REFUND_FIELDS)
-    quantities = []
-    for line in refund.children("lines"):
-        line.only(frozenset({"line", "quantity"}))
-        quantities.append((line.text("line"), line.quantity("quantity")))
-    return refund.build(
-        Refund,
-        refund=refund.text("refund"),
-        created_at=refund.instant("created_at"),
-        refunded_to_buyer_minor=refund.money("refunded_to_buyer", currency, least=0),
-        sellers_share_minor=refund.money("sellers_share", currency, least=0) if refund.has("sellers_share") else None,
-        quantities=tuple(quantities),
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from omo_core.channels.intents import IntentKind
 from omo_core.channels.native import NativeAdapter, NativeConfig
 from omo_core.channels.port import EventKind
 from omo_core.model.errors import BodyTooLarge, ForgedSignature, InvalidMoney, UnreadableBody
@@ -95,7 +96,12 @@ REFUSED: list[tuple[str, object, type[Exception], str]] = [
     ("lines.0.unit_price", "9999999999999999.00", InvalidMoney, "$.lines[0].unit_price cannot be used"),
     ("lines.0.unit_price", GONE, UnreadableBody, "$.lines[0].gross stands without a unit_price"),
     ("lines.0.discount", "-1.00", InvalidMoney, "$.lines[0].discount is -1.00"),
-    ("lines.0.quantiy", 2, UnreadableBody, "$.lines[0].'quantiy' is not a known field; use one of: current_quantity"),
+    (
+        "lines.0.quantiy",
+        2,
+        UnreadableBody,
+        "$.lines[0].'quantiy' is not a known field; use one of: bundle, current_quantity",
+    ),
     ("lines.0.sku", " MUG", UnreadableBody, "$.lines[0].sku cannot be used: must be one line of text"),
     ("lines.0.sku", "M\nG", UnreadableBody, "$.lines[0].sku cannot be used: must be one line of text"),
     ("lines.0.sku", "M" * 129, UnreadableBody, "$.lines[0].sku cannot be used"),
@@ -114,7 +120,7 @@ REFUSED: list[tuple[str, object, type[Exception], str]] = [
     ("currency", "JPY", InvalidMoney, "has more than the 0 decimals of JPY"),
     ("currency", GONE, UnreadableBody, "$.currency is missing or empty; send a text"),
     ("presentment_currency", "XXX", InvalidMoney, "$.presentment_currency: 'XXX' is not"),
-    ("type", "draft", UnreadableBody, "$.type is 'draft'; send order, cancellation or counter_sale"),
+    ("type", "draft", UnreadableBody, "$.type is 'draft'; send order, cancellation, refund, counter_sale or batch"),
     ("type", GONE, UnreadableBody, "$.type is missing or empty"),
     ("version", 2, UnreadableBody, "$.version is not 1; this library reads version 1"),
     ("version", True, UnreadableBody, "$.version is true or false"),
@@ -152,6 +158,18 @@ REFUSED: list[tuple[str, object, type[Exception], str]] = [
     ("deliveries", [], UnreadableBody, "$.deliveries cannot be used"),
     ("amounts.total", GONE, InvalidMoney, "$.amounts.total is missing"),
     ("amounts.line_gross", "1.00", UnreadableBody, "line_gross_minor is 100, but the lines add to 3500"),
+    ("lines.0.parent", "12", UnreadableBody, "a line's parent must be the id of a line with bundle set"),
+    ("lines.0.bundle", "yes", UnreadableBody, "$.lines[0].bundle is a text; send true or false"),
+    ("lines.0.preorder", 1, UnreadableBody, "$.lines[0].preorder is a number"),
+    ("amounts.presentment_total", "9.00", UnreadableBody, "stands without the order's presentment_currency"),
+    ("amounts.platform_discount", "-1.00", InvalidMoney, "$.amounts.platform_discount is -1.00, less than 0"),
+    ("discounts", [{"title": "Sale"}], InvalidMoney, "$.discounts[0].amount is missing"),
+    ("discounts", [{"amount": "1.00", "funder": "bank"}], UnreadableBody, "send one of: unknown, seller, platform"),
+    ("discounts", [{"amount": "1.00", "shares": [{"line": "11"}]}], InvalidMoney, "$.discounts[0].shares[0].amount"),
+    ("payments", [{"amount": 1.5}], InvalidMoney, "$.payments[0].amount is a number; send a decimal amount"),
+    ("deliveries.0.ship_by", "soon", UnreadableBody, "$.deliveries[0].ship_by is 'soon'"),
+    ("ship_complete", "no", UnreadableBody, "$.ship_complete is a text; send true or false"),
+    ("buyer", 7, UnreadableBody, "$.buyer is a number; send a text"),
     ("note", "x" * 2001, UnreadableBody, "$.note cannot be used"),
     ("refunds", [{"refund": "r", "created_at": "2026-11-21T12:00:00Z"}], InvalidMoney, "refunded_to_buyer is missing"),
 ]
@@ -186,8 +204,79 @@ def test_a_cancellation_without_a_version_is_as_new_as_its_time() -> None:
     cancellation = parse(json.dumps(CANCELLATION).encode()).cancellation
     assert cancellation.source_version == 1795262400 * 1_000_000
     assert cancellation.channel == "native"
-    with pytest.raises(UnreadableBody, match="'lines' is not a known field"):
-        parse(changed(CANCELLATION, "lines", []))
+    with pytest.raises(UnreadableBody, match="'line' is not a known field"):
+        parse(changed(CANCELLATION, "line", []))
+
+
+REFUND = {
+    "type": "refund",
+    "version": 1,
+    "external_id": "1",
+    "currency": "USD",
+    "refund": {"refund": "r1", "created_at": "2026-11-21T12:00:00Z", "refunded_to_buyer": "3.00"},
+}
+
+
+def test_a_refund_by_itself() -> None:
+    notice = parse(json.dumps(REFUND).encode()).refund
+    assert (notice.channel, notice.external_id, notice.returns_goods) == ("native", "1", None)
+    assert notice.updated_at == notice.refund.created_at
+    assert notice.refund.refunded_to_buyer_minor == 300
+    assert ADAPTER.parse_refund(changed(REFUND, "returns_goods", False)).returns_goods is False
+    for path, value, says in [
+        ("currency", GONE, "$.currency is missing"),
+        ("refund", GONE, "$.refund is missing; send an object"),
+        ("refund.status", "maybe", "$.refund.status is 'maybe'; send one of: requested, agreed, refused, done"),
+        ("refund.amount", "1.00", "$.refund.'amount' is not a known field"),
+    ]:
+        with pytest.raises(UnreadableBody, match=re.escape(says)):
+            parse(changed(REFUND, path, value))
+    with pytest.raises(UnreadableBody, match=re.escape("$.type is not refund; send a refund document here")):
+        ADAPTER.parse_refund(json.dumps(SALE).encode())
+
+
+def test_a_cancellation_may_be_a_wish_for_a_part() -> None:
+    document = {**CANCELLATION, "requested": True, "lines": [{"line": "11", "quantity": 1}]}
+    cancellation = ADAPTER.parse_cancellation(json.dumps(document).encode())
+    assert (cancellation.requested, cancellation.quantities) == (True, (("11", 1),))
+    cancelled = changed({**ORDER, "status": "cancelled"}, "cancelled_at", "2026-11-21T12:30:00Z")
+    assert ADAPTER.parse_cancellation(cancelled).external_id == ORDER["external_id"]
+    with pytest.raises(UnreadableBody, match="is open, not cancelled"):
+        ADAPTER.parse_cancellation(json.dumps(ORDER).encode())
+
+
+def test_a_batch_is_read_whole_or_not_at_all() -> None:
+    documents = [ORDER, CANCELLATION, REFUND, SALE]
+    batch = {"type": "batch", "version": 1, "documents": documents}
+    event = ADAPTER.parse_event({"X-Omo-Event-Id": "b-1"}, json.dumps(batch).encode())
+    assert (event.kind, event.subject, event.event_key) == (EventKind.SEVERAL, None, "b-1")
+    assert [(one.kind, one.event_key) for one in event.events] == [
+        (EventKind.ORDER, "b-1/1"),
+        (EventKind.CANCELLATION, "b-1/2"),
+        (EventKind.REFUND, "b-1/3"),
+        (EventKind.COUNTER_SALE, "b-1/4"),
+    ]
+    for path, value, says in [
+        ("documents", [], "$.documents is missing or empty"),
+        ("documents.3.lines.0.quantity", 0, "$.documents[3].lines[0].quantity is 0"),
+        ("documents.1", batch, "$.documents[1].type is a batch inside a batch"),
+        ("external_id", "1", "$.'external_id' is not a known field"),
+    ]:
+        with pytest.raises(UnreadableBody, match=re.escape(says)):
+            parse(changed(batch, path, value))
+
+
+def test_what_a_bundle_holds_is_paid_for_with_the_bundle() -> None:
+    lines = [
+        {"line": "set", "sku": "TEA-SET", "quantity": 1, "unit_price": "30.00", "bundle": True},
+        {"line": "cup", "sku": "CUP", "quantity": 2, "parent": "set"},
+        {"line": "pot", "sku": "POT", "quantity": 1, "parent": "set", "preorder": True},
+    ]
+    document = {**ORDER, "lines": lines, "amounts": {"total": "30.00"}}
+    order = ADAPTER.parse_order(json.dumps(document).encode())
+    assert order.amounts is not None
+    assert (order.amounts.line_gross_minor, order.amounts.imbalance_minor) == (3000, 0)
+    assert [line.line for line in order.fulfillable()] == ["cup", "pot"]
 
 
 def test_a_short_order_is_enough() -> None:
@@ -280,18 +369,28 @@ def test_the_documented_examples_are_read(example: str) -> None:
 
 
 def test_every_kind_of_document_and_every_field_is_documented() -> None:
-    from omo_core.channels import native, native_order
+    from omo_core.channels import native_documents, native_money, native_order, native_requests
 
-    assert {json.loads(example)["type"] for example in EXAMPLES} == {"order", "cancellation", "counter_sale"}
+    assert {json.loads(example)["type"] for example in EXAMPLES} == {
+        *("order", "cancellation", "refund", "counter_sale", "batch")
+    }
     tables = (
-        native.CANCELLATION_FIELDS,
-        native.COUNTER_SALE_FIELDS,
+        native_documents.CANCELLATION_FIELDS,
+        native_documents.COUNTER_SALE_FIELDS,
+        native_documents.REFUND_NOTICE_FIELDS,
+        native_documents.BATCH_FIELDS,
         native_order.ORDER_FIELDS,
         native_order.LINE_FIELDS,
         native_order.DELIVERY_FIELDS,
         native_order.ADDRESS_FIELDS,
-        native_order.AMOUNTS_FIELDS,
-        native_order.REFUND_FIELDS,
+        native_money.AMOUNTS_FIELDS,
+        native_money.DISCOUNT_FIELDS,
+        native_money.SHARE_FIELDS,
+        native_money.PAYMENT_FIELDS,
+        native_money.REFUND_FIELDS,
+        frozenset(IntentKind),
     )
     missing = {name for table in tables for name in table if f"`{name}`" not in DOCUMENTATION}
+    answers = native_requests.ANSWER_FIELDS | native_requests.ITEM_FIELDS | native_requests.PAGE_FIELDS
+    missing |= {name for name in answers - {"extra"} if f'"{name}"' not in DOCUMENTATION}
     assert not missing

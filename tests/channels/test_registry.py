@@ -43,7 +43,7 @@ def test_installed_packages_add_channels_but_replace_none(monkeypatch: pytest.Mo
     registry._known.cache_clear()
     monkeypatch.setattr(registry, "entry_points", lambda group: points if group == registry.GROUP else [])
     try:
-        assert set(registry.channel_names()) == {"acme", "native", "shopify"}
+        assert set(registry.channel_names()) == {"acme", *registry._BUILT_IN}
         assert isinstance(registry.adapter("acme"), NativeAdapter)
         assert isinstance(registry.adapter("shopify"), ShopifyAdapter)
     finally:

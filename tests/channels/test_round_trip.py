@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from omo_core.channels.native import NativeAdapter, NativeConfig
-from omo_core.channels.port import Cancellation, ChannelAdapter, EventKind, SoldLine, TillSale
+from omo_core.channels.port import Cancellation, ChannelAdapter, EventKind, RefundNotice, SoldLine, TillSale
 from omo_core.channels.shopify import ShopifyAdapter, ShopifyConfig
 from omo_core.model.errors import InvalidInput
 from omo_core.model.network import DeliveryMethod
@@ -21,6 +21,7 @@ from omo_core.model.orders import (
     OrderLine,
     OrderStatus,
     Refund,
+    RefundStatus,
 )
 from omo_core.model.stock import Demand
 from omo_core.testing.contracts import Signed
@@ -28,8 +29,10 @@ from omo_core.testing.writers import (
     write_native_cancellation,
     write_native_counter_sale,
     write_native_order,
+    write_native_refund,
     write_shopify_order,
 )
+from tests.channels.native_strategies import full_orders
 from tests.channels.orders import NOON, plain_order
 from tests.channels.strategies import orders
 from tests.effort import examples
@@ -52,6 +55,12 @@ def read_back(adapter: ChannelAdapter, write: Write, order: Order) -> Order:
 @settings(max_examples=examples(60))
 @given(orders())
 def test_native_carries_any_order(order: Order) -> None:
+    assert read_back(NATIVE, write_native_order, order) == order
+
+
+@settings(max_examples=examples(60))
+@given(full_orders())
+def test_native_carries_all_that_an_order_can_hold(order: Order) -> None:
     assert read_back(NATIVE, write_native_order, order) == order
 
 
@@ -106,9 +115,36 @@ def test_the_shopify_writer_says_what_it_would_lose(change: dict[str, object], l
         write_shopify_order(plain_order().model_copy(update=change), secret=SECRET)
 
 
+def test_native_refund() -> None:
+    refund = Refund(
+        refund="r1",
+        created_at=NOON,
+        refunded_to_buyer_minor=300,
+        sellers_share_minor=100,
+        quantities=(("11", 2),),
+        status=RefundStatus.REQUESTED,
+        reason="broken",
+    )
+    for returns_goods in (True, False, None):
+        notice = RefundNotice(
+            channel="web", external_id="82", refund=refund, updated_at=NOON, returns_goods=returns_goods
+        )
+        headers, body = write_native_refund(notice, "JPY", secret=SECRET)
+        NATIVE.verify(headers, body)
+        event = NATIVE.parse_event(headers, body)
+        assert (event.kind, event.refund, event.subject) == (EventKind.REFUND, notice, "82")
+        assert NATIVE.parse_refund(body) == notice
+
+
 def test_native_cancellation() -> None:
     cancellation = Cancellation(
-        channel="web", external_id="82", source_version=3, cancelled_at=NOON, reason="changed her mind"
+        channel="web",
+        external_id="82",
+        source_version=3,
+        cancelled_at=NOON,
+        reason="changed her mind",
+        requested=True,
+        quantities=(("11", 1),),
     )
     headers, body = write_native_cancellation(cancellation, secret=SECRET, event_id="e-9")
     NATIVE.verify(headers, body)

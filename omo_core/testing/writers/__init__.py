@@ -1,6 +1,19 @@
 """Writers: canonical values as the signed bytes a channel would send, for tests, benchmarks and demos."""
 
-from omo_core.testing.writers.native import write_native_cancellation, write_native_counter_sale, write_native_order
+from omo_core.testing.writers.native import (
+    write_native_batch,
+    write_native_cancellation,
+    write_native_counter_sale,
+    write_native_order,
+    write_native_refund,
+)
 from omo_core.testing.writers.shopify import write_shopify_order
 
-__all__ = ["write_native_cancellation", "write_native_counter_sale", "write_native_order", "write_shopify_order"]
+__all__ = [
+    "write_native_batch",
+    "write_native_cancellation",
+    "write_native_counter_sale",
+    "write_native_order",
+    "write_native_refund",
+    "write_shopify_order",
+]

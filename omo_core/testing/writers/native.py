@@ -1,8 +1,8 @@
-"""Writes canonical orders, cancellations and counter sales in the native format, signed."""
+"""Writes canonical orders, cancellations, refunds, counter sales and batches of them in the native format, signed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -10,9 +10,10 @@ from typing import Any
 from pydantic_core import to_json
 
 from omo_core.channels.native import EVENT_HEADER, SIGNATURE_HEADER, SIGNATURE_PREFIX
-from omo_core.channels.port import Cancellation, TillSale
+from omo_core.channels.port import Cancellation, RefundNotice, TillSale
 from omo_core.channels.signing import sign_hex
-from omo_core.model.orders import Address, Delivery, Order, OrderAmounts, OrderLine, Refund
+from omo_core.model.errors import InvalidInput
+from omo_core.model.orders import Address, Delivery, Discount, Order, OrderAmounts, OrderLine, Payment, Refund
 from omo_core.model.values import format_minor
 
 _money = lru_cache(maxsize=4_096)(format_minor)
@@ -23,13 +24,34 @@ Signed = tuple[dict[str, str], bytes]
 
 
 def write_native_order(order: Order, *, secret: str, event_id: str | None = None) -> Signed:
-    """The order as a native document. Everything the canonical order holds is carried, save `body_sha256`."""
+    """The order as a native document. Everything the canonical order holds is carried, save what its reader noted:
+    `body_sha256` and `oddities`."""
     return _signed(native_order_document(order), secret, event_id)
 
 
 def write_native_cancellation(cancellation: Cancellation, *, secret: str, event_id: str | None = None) -> Signed:
     """The cancellation as a native document."""
-    document = {
+    return _signed(native_cancellation_document(cancellation), secret, event_id)
+
+
+def write_native_refund(notice: RefundNotice, currency: str, *, secret: str, event_id: str | None = None) -> Signed:
+    """The refund as a native document; its money is in `currency`, the order's."""
+    return _signed(native_refund_document(notice, currency), secret, event_id)
+
+
+def write_native_counter_sale(sale: TillSale, *, secret: str, event_id: str | None = None) -> Signed:
+    """The till's receipt as a native document."""
+    return _signed(native_counter_sale_document(sale), secret, event_id)
+
+
+def write_native_batch(documents: Sequence[dict[str, Any]], *, secret: str, event_id: str | None = None) -> Signed:
+    """Several documents as one message."""
+    return _signed({"type": "batch", "version": 1, "documents": documents}, secret, event_id)
+
+
+def native_cancellation_document(cancellation: Cancellation) -> dict[str, Any]:
+    """The cancellation's native document as plain data."""
+    return {
         "type": "cancellation",
         "version": 1,
         "channel": cancellation.channel,
@@ -37,13 +59,28 @@ def write_native_cancellation(cancellation: Cancellation, *, secret: str, event_
         "source_version": cancellation.source_version,
         "cancelled_at": _time(cancellation.cancelled_at),
         "reason": cancellation.reason,
+        "requested": cancellation.requested,
+        "lines": _quantities(cancellation.quantities),
     }
-    return _signed(document, secret, event_id)
 
 
-def write_native_counter_sale(sale: TillSale, *, secret: str, event_id: str | None = None) -> Signed:
-    """The till's receipt as a native document."""
-    document = {
+def native_refund_document(notice: RefundNotice, currency: str) -> dict[str, Any]:
+    """The refund's native document as plain data."""
+    return {
+        "type": "refund",
+        "version": 1,
+        "channel": notice.channel,
+        "external_id": notice.external_id,
+        "currency": currency,
+        "refund": _refund(notice.refund, currency),
+        "updated_at": _time(notice.updated_at),
+        "returns_goods": notice.returns_goods,
+    }
+
+
+def native_counter_sale_document(sale: TillSale) -> dict[str, Any]:
+    """The counter sale's native document as plain data."""
+    return {
         "type": "counter_sale",
         "version": 1,
         "channel": sale.channel,
@@ -52,7 +89,6 @@ def write_native_counter_sale(sale: TillSale, *, secret: str, event_id: str | No
         "sold_at": _time(sale.sold_at),
         "lines": [{"sku": line.sku, "quantity": line.quantity} for line in sale.lines],
     }
-    return _signed(document, secret, event_id)
 
 
 def native_order_document(order: Order) -> dict[str, Any]:
@@ -68,16 +104,21 @@ def native_order_document(order: Order) -> dict[str, Any]:
         "payment": order.payment,
         "placed_at": _time(order.placed_at),
         "updated_at": _time(order.updated_at),
-        "cancelled_at": _time(order.cancelled_at) if order.cancelled_at else None,
+        "cancelled_at": _optional_time(order.cancelled_at),
         "cancel_reason": order.cancel_reason,
         "test": order.test,
         "currency": order.currency,
         "presentment_currency": order.presentment_currency,
         "lines": [_line(line, order.currency) for line in order.lines],
         "deliveries": [_delivery(delivery) for delivery in order.deliveries],
-        "amounts": _amounts(order.amounts, order.currency) if order.amounts else None,
+        "amounts": _amounts(order.amounts, order) if order.amounts else None,
         "refunds": [_refund(refund, order.currency) for refund in order.refunds],
         "note": order.note,
+        "ship_complete": order.ship_complete,
+        "payments": [_payment(payment, order.currency) for payment in order.payments],
+        "discounts": [_discount(discount, order.currency) for discount in order.discounts],
+        "buyer": order.buyer,
+        "hold_reason": order.hold_reason,
     }
 
 
@@ -92,6 +133,9 @@ def _line(line: OrderLine, currency: str) -> dict[str, Any]:
         "physical": line.physical,
         "gift": line.gift,
         "delivery": line.delivery,
+        "bundle": line.bundle,
+        "parent": line.parent,
+        "preorder": line.preorder,
     }
     if line.amounts:
         document["unit_price"] = _money(line.amounts.list_unit_price_minor, currency)
@@ -107,7 +151,9 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
         "pickup_node": delivery.pickup_node,
         "address": _address(delivery.address) if delivery.address else None,
         "service": delivery.service,
-        "deliver_by": _time(delivery.deliver_by) if delivery.deliver_by else None,
+        "deliver_by": _optional_time(delivery.deliver_by),
+        "ship_by": _optional_time(delivery.ship_by),
+        "not_before": _optional_time(delivery.not_before),
     }
 
 
@@ -116,6 +162,7 @@ def _address(address: Address) -> dict[str, Any]:
         "recipient": address.recipient,
         "phone": address.phone,
         "street": address.street,
+        "district": address.district,
         "city": address.city,
         "region": address.region,
         "postal_code": address.postal_code,
@@ -127,17 +174,43 @@ def _address(address: Address) -> dict[str, Any]:
     }
 
 
-def _amounts(amounts: OrderAmounts, currency: str) -> dict[str, Any]:
+def _amounts(amounts: OrderAmounts, order: Order) -> dict[str, Any]:
+    currency = order.currency
+    shown_minor, shown_in = amounts.presentment_total_minor, order.presentment_currency
+    if shown_minor is not None and shown_in is None:
+        raise InvalidInput("the order has a presentment_total_minor and no presentment_currency; set both or neither")
     return {
         "taxes_included": amounts.taxes_included,
         "line_gross": _money(amounts.line_gross_minor, currency),
         "discount": _money(amounts.discount_minor, currency),
+        "platform_discount": _money(amounts.platform_discount_minor, currency),
         "shipping": _money(amounts.shipping_minor, currency),
         "tax": _money(amounts.tax_minor, currency),
         "tip": _money(amounts.tip_minor, currency),
         "fee": _money(amounts.fee_minor, currency),
         "rounding": _money(amounts.rounding_minor, currency),
         "total": _money(amounts.total_minor, currency),
+        "presentment_total": None if shown_minor is None or shown_in is None else _money(shown_minor, shown_in),
+    }
+
+
+def _discount(discount: Discount, currency: str) -> dict[str, Any]:
+    return {
+        "discount": discount.discount,
+        "title": discount.title,
+        "funder": discount.funder,
+        "amount": _money(discount.amount_minor, currency),
+        "shipping": _money(discount.shipping_minor, currency),
+        "shares": [{"line": share.line, "amount": _money(share.amount_minor, currency)} for share in discount.shares],
+    }
+
+
+def _payment(payment: Payment, currency: str) -> dict[str, Any]:
+    return {
+        "payment": payment.payment,
+        "method": payment.method,
+        "amount": _money(payment.amount_minor, currency),
+        "paid_at": _optional_time(payment.paid_at),
     }
 
 
@@ -149,6 +222,8 @@ def _refund(refund: Refund, currency: str) -> dict[str, Any]:
         "refunded_to_buyer": _money(refund.refunded_to_buyer_minor, currency),
         "sellers_share": None if share_minor is None else _money(share_minor, currency),
         "lines": _quantities(refund.quantities),
+        "status": refund.status,
+        "reason": refund.reason,
     }
 
 
@@ -158,6 +233,10 @@ def _quantities(quantities: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
 
 def _time(instant: datetime) -> str:
     return instant.isoformat().replace("+00:00", "Z")
+
+
+def _optional_time(instant: datetime | None) -> str | None:
+    return _time(instant) if instant else None
 
 
 def _signed(document: dict[str, Any], secret: str, event_id: str | None) -> Signed:
