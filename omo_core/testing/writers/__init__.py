@@ -8,6 +8,7 @@ from omo_core.testing.writers.native import (
     write_native_refund,
 )
 from omo_core.testing.writers.shopify import write_shopify_order
+from omo_core.testing.writers.taobao import write_taobao_message, write_taobao_order
 
 __all__ = [
     "write_native_batch",
@@ -16,4 +17,6 @@ __all__ = [
     "write_native_order",
     "write_native_refund",
     "write_shopify_order",
+    "write_taobao_message",
+    "write_taobao_order",
 ]
