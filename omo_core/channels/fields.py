@@ -66,11 +66,11 @@ def optional_units(cursor: Cursor, key: str, default: int = 0) -> int:
 def minor(cursor: Cursor, key: str, default: int | None = None) -> int:
     """An amount that is written in minor units already, as an integer or the text of one; raises `InvalidMoney`."""
     value = cursor.fields.get(key)
-    if (value is None or value == "") and default is not None:
+    if default is not None and (value is None or value == ""):
         return default
     if isinstance(value, str) and _WHOLE.fullmatch(value):
         value = int(value)
-    if type(value) is not int or abs(value) > MAX_MINOR:
+    if type(value) is not int or not -MAX_MINOR <= value <= MAX_MINOR:
         path = f"{cursor.path}.{key}"
         raise InvalidMoney(
             f"{path} is no amount in minor units; send a whole number, such as 1250 for 12.50", path=path
@@ -114,6 +114,8 @@ def unix_ms(cursor: Cursor, key: str) -> datetime:
 
 def _unix(cursor: Cursor, key: str, us: int, unit: str) -> datetime | None:
     value = cursor.fields.get(key)
+    if value is None:
+        return None
     if isinstance(value, str) and _WHOLE.fullmatch(value):
         value = int(value)
     if not value and not isinstance(value, dict | list):
