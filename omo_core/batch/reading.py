@@ -98,7 +98,8 @@ class Reader:
                 if line.channel is None:
                     return min(self._message(line, event).at for event in read_document(self._dialect, line.body))
                 adapter = self._hub.channels[line.channel].adapter
-                return self._message(line, adapter.parse_event(line.headers, line.body)).at
+                event = adapter.parse_event(line.headers, line.body)
+                return min(self._message(line, one).at for one in event.events or (event,))
             except (OmoError, ValueError):
                 continue
         return None
@@ -129,7 +130,7 @@ class Reader:
             elif one.event is None:
                 self._reject(line, one.reason_code or "parked", one.reason or "the message was parked")
             else:
-                found.append(self._message(line, one.event))
+                found += [self._message(line, event) for event in one.event.events or (one.event,)]
         return sorted(found, key=lambda one: one.line)
 
     def _message(self, line: InputLine, event: ChannelEvent) -> Message:

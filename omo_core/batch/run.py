@@ -236,8 +236,8 @@ class Run:
             if one.event.order is not None:
                 step.placed.append((one, self.hub.submit(place, one.event.order)))
         for one in messages:
-            if one.event.cancellation is not None:
-                back = one.event.cancellation
+            back = one.event.cancellation
+            if back is not None and not back.requested and not back.quantities:
                 cancelling = CancelOrder(channel=back.channel, external_id=back.external_id)
                 step.cancelled.append((one, self.hub.submit(cancel, cancelling)))
             elif one.event.kind is not EventKind.OTHER and not _holds_something(one):
@@ -351,7 +351,7 @@ class Run:
 
 def _holds_something(message: Message) -> bool:
     event = message.event
-    return event.order is not None or event.counter_sale is not None or event.cancellation is not None
+    return any(one is not None for one in (event.order, event.counter_sale, event.cancellation, event.refund))
 
 
 def _windows(lines: Iterator[InputLine], size: int, *, skip: int) -> Iterator[list[InputLine]]:

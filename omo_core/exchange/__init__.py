@@ -1,5 +1,29 @@
-"""Exchange: the traffic with channels; here its intake: verify, remember, read, or park with a reason."""
+"""Exchange: the traffic with channels. The intake verifies, remembers and acts on messages, fetches what they only name,
+pulls what they never told, and parks with a reason what cannot be used.
 
+`omo_core.exchange.transport` sends requests; it is not imported here, because it needs the extra `http`.
+"""
+
+from omo_core.exchange.fetching import Calls, Fetched, fetch_due, replay
+from omo_core.exchange.health import ChannelHealth, health
+from omo_core.exchange.intake import Intake, Taken
 from omo_core.exchange.intake_loop import ReadMessage, Received, SignedMessage, read_messages, remember
+from omo_core.exchange.reconciliation import Reconciled, Reconciliation
 
-__all__ = ["ReadMessage", "Received", "SignedMessage", "read_messages", "remember"]
+__all__ = [
+    "Calls",
+    "ChannelHealth",
+    "Fetched",
+    "Intake",
+    "ReadMessage",
+    "Received",
+    "Reconciled",
+    "Reconciliation",
+    "SignedMessage",
+    "Taken",
+    "fetch_due",
+    "health",
+    "read_messages",
+    "remember",
+    "replay",
+]

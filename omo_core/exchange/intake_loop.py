@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from omo_core.channels.port import ChannelAdapter, ChannelEvent, EventKind
 from omo_core.model.errors import BodyTooLarge, DuplicateKeyMismatch, InvalidInput
@@ -52,14 +53,17 @@ class ReadMessage:
     received: Received
 
 
-def read_messages(adapter: ChannelAdapter, messages: Sequence[SignedMessage]) -> list[ReadMessage]:
+def read_messages(
+    adapter: ChannelAdapter, messages: Sequence[SignedMessage], *, now: datetime | None = None
+) -> list[ReadMessage]:
     """Verify and read messages of one channel, without a database: `remember` them in a transaction afterwards.
 
+    With `now`, messages that were signed too long ago are refused, where the channel signs the time.
     Raises `ForgedSignature` or `BodyTooLarge` for the whole call: neither is to be kept, so that strangers cannot fill
     the inbox. What is signed but unreadable is to be parked.
     """
     for message in messages:
-        adapter.verify(message.headers, message.body)
+        adapter.verify(message.headers, message.body, now=now)
     return [ReadMessage(message, _read(adapter, message)) for message in messages]
 
 
@@ -74,6 +78,7 @@ def remember(tx: Transaction, read: Sequence[ReadMessage]) -> list[Received]:
             state=one.received.state,
             reason_code=one.received.reason_code,
             reason=one.received.reason,
+            headers=one.message.headers if one.received.state == "parked" else None,
         )
         for one in read
     ]

@@ -27,7 +27,6 @@ from omo_core.channels.intents import (
     Intent,
     ItemAnswer,
     ListChanges,
-    Page,
     Request,
     Response,
     SetStock,
@@ -136,14 +135,6 @@ class Transport:
                 )
             bodies.append(response.body)
         return tuple(bodies)
-
-    def page(self, intent: ListChanges) -> Page | Refusal:
-        """One page of what changed; raises `ChannelUnavailable`, and `UnreadableBody` where it cannot be read."""
-        made = self.adapter.requests(intent)
-        if isinstance(made, Refusal):
-            return made
-        (body,) = self.fetch(made)
-        return self.adapter.read_page(intent, body)
 
     def _answer(self, intent: Intent, request: Request) -> Answer:
         absolute = isinstance(intent, SetStock) and intent.mode is StockMode.ABSOLUTE

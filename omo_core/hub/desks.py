@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from omo_core.allocation import SourcingPolicy
-from omo_core.channels.port import ChannelAdapter
-from omo_core.exchange import ReadMessage, Received, SignedMessage, read_messages, remember
 from omo_core.hub.aio import through_combiner
 from omo_core.hub.availability_desk import AvailabilityDesk
 from omo_core.hub.desk import Desk
@@ -24,7 +22,7 @@ from omo_core.inventory import (
     holds_of,
 )
 from omo_core.inventory.pool import Asked, apply_asked, asked, mismatch_of
-from omo_core.model.errors import DuplicateKeyMismatch, InvalidInput, UnknownChannel
+from omo_core.model.errors import DuplicateKeyMismatch, InvalidInput
 from omo_core.model.fulfilment import (
     AcceptOffer,
     CollectFulfilment,
@@ -294,49 +292,6 @@ class FulfilmentDesk(Desk):
         return self._hub.run(
             lambda inner: open_fulfilments(inner, node=node, after=after, limit=limit), tx, read_only=True
         )
-
-
-class ChannelDesk(Desk):
-    """One channel's door: signed bytes in."""
-
-    def __init__(self, hub: OrderHub, adapter: ChannelAdapter) -> None:
-        super().__init__(hub)
-        self.adapter = adapter
-
-    def receive(self, headers: Mapping[str, str], body: bytes, *, tx: Transaction | None = None) -> Received:
-        """Verify, read and remember one message; raises only on a forged or oversized one."""
-        return self.receive_many([SignedMessage(headers, body)], tx=tx)[0]
-
-    def receive_many(self, messages: Sequence[SignedMessage], *, tx: Transaction | None = None) -> list[Received]:
-        """Many messages in one transaction, which is opened when they are read and begins with writing."""
-        read = self.read_many(messages)
-        return self._hub.run(lambda inner: remember(inner, read), tx)
-
-    def read_many(self, messages: Sequence[SignedMessage]) -> list[ReadMessage]:
-        """Verify and read messages without keeping them; `exchange.remember` does that, of many channels at once."""
-        return read_messages(self.adapter, messages)
-
-
-class ChannelDesks(Desk):
-    """The channels of a hub, by name: `hub.channels["shopify"]`."""
-
-    def __init__(self, hub: OrderHub, adapters: dict[str, ChannelAdapter]) -> None:
-        super().__init__(hub)
-        self._adapters = adapters
-
-    def __getitem__(self, name: str) -> ChannelDesk:
-        if name not in self._adapters:
-            known = ", ".join(sorted(self._adapters)) or "none"
-            raise UnknownChannel(f"this hub has no channel {name!r} (it has: {known}); add its adapter first")
-        return ChannelDesk(self._hub, self._adapters[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._adapters)
-
-    def add(self, adapter: ChannelAdapter, *, name: str | None = None) -> ChannelDesk:
-        """Open a door for an adapter, under its own name or another."""
-        self._adapters[name or adapter.channel] = adapter
-        return ChannelDesk(self._hub, adapter)
 
 
 def read_network_file(path: Path) -> Network:

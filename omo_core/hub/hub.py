@@ -14,9 +14,9 @@ from sqlalchemy import Engine
 from omo_core.allocation import SourcingPolicy, solve
 from omo_core.channels.port import ChannelAdapter
 from omo_core.hub.aio import AsyncDesk
+from omo_core.hub.channel_desk import ChannelDesks
 from omo_core.hub.desk import only
 from omo_core.hub.desks import (
-    ChannelDesks,
     FulfilmentDesk,
     NetworkDesk,
     OrdersDesk,

@@ -69,8 +69,8 @@ def mark_told(tx: Transaction, deltas: Iterable[AvailabilityDelta]) -> int:
     stored = {
         tuple(row[:3]): row for row in tx.select(tables.published, (*_KEYS, "units", "version"), _KEYS, now, lock=True)
     }
-    fresh = [(*key, units, 1, tx.now_us) for key, units in sorted(now.items()) if key not in stored]
-    tx.insert_tuples(tables.published, (*_KEYS, "units", "version", "updated_at_us"), fresh)
+    fresh = [(*key, units, 0, 1, tx.now_us) for key, units in sorted(now.items()) if key not in stored]
+    tx.insert_tuples(tables.published, (*_KEYS, "units", "sending", "version", "updated_at_us"), fresh)
     changed = [
         {
             **dict(zip(_KEYS, key, strict=True)),

@@ -152,9 +152,10 @@ def _take_version(intake: _Intake, entry: OrderEntry, order: Order) -> tuple[Ref
     if order.source_version < entry.source_version:
         return (Refusal.of("stale_version", version=order.source_version, order=name, stored=entry.source_version),)
     if entry.cancelled:
-        if not entry.is_tombstone:
+        if not entry.is_tombstone and order.status is not OrderStatus.CANCELLED:
             return (Refusal.of("order_cancelled", order=name),)
-        # The order that a cancellation was waiting for: keep what it said, sell nothing.
+        # The order that a cancellation was waiting for, or what the channel says later, of a refund perhaps: keep it,
+        # sell nothing.
         entry.keep(order, _content_hash(order))
         entry.settle()
         return ()

@@ -102,12 +102,15 @@ published = _table(
     _text("node"),
     _text("sku"),
     _int("units"),
+    _int("sending"),
     _int("version"),
     _int("updated_at_us"),
     CheckConstraint("units >= 0 AND version >= 1", name="counts"),
+    CheckConstraint("sending IN (0, 1)", name="sending_is_a_flag"),
     **_IN_KEY,
 )
-"""What each channel was told last; node '' where it has one number for all."""
+"""What each channel was told last; node '' where it has one number for all. While `sending` is 1 the channel has heard
+either this number or the one before: it must be told again."""
 
 hold = _table(
     "hold",
@@ -317,7 +320,12 @@ inbox = _table(
     _text("reason_code", null=True),
     _text("reason", null=True),
     _int("received_at_us"),
-    CheckConstraint("state IN ('read', 'parked', 'ignored')", name="state_known"),
+    _text("subject", null=True),
+    _text("headers", null=True),
+    _int("attempts"),
+    _int("due_at_us", null=True),
+    CheckConstraint("state IN ('read', 'parked', 'ignored', 'waiting')", name="state_known"),
+    CheckConstraint("(state = 'waiting') = (due_at_us IS NOT NULL)", name="waiting_is_due"),
     Index(
         "ix_omo_inbox_parked",
         "pool_id",
@@ -326,8 +334,26 @@ inbox = _table(
         postgresql_where=text("state = 'parked'"),
         sqlite_where=text("state = 'parked'"),
     ),
+    Index(
+        "ix_omo_inbox_waiting",
+        "pool_id",
+        "channel",
+        "due_at_us",
+        postgresql_where=text("state = 'waiting'"),
+        sqlite_where=text("state = 'waiting'"),
+    ),
 )
-"""Every verified event with its bytes; `parked` ones could not be read and say why."""
+"""Every verified event with its bytes. `parked` ones could not be used and say why; `waiting` ones name an order that is
+still to be fetched, from `due_at_us` on. `headers`, as JSON, are kept for these two, to read them again."""
+
+channel_progress = _table(
+    "channel_progress",
+    ("channel",),
+    _text("channel"),
+    _int("listed_until_us"),
+    _int("updated_at_us"),
+)
+"""Until when the changes of a channel were pulled: everything before is here."""
 
 outbox = _table(
     "outbox",

@@ -19,9 +19,7 @@ from omo_core.channels.intents import (
     Intent,
     IntentKind,
     ListChanges,
-    Page,
     RateLimit,
-    Reference,
     Request,
     SetStock,
     StockLevel,
@@ -39,7 +37,6 @@ ORDER = FetchOrder(key="k", external_id="1001")
 TAKEN = Acknowledge(key="a", external_id="1001")
 STOCK = SetStock(key="s", levels=(StockLevel(listing="L-1", units=7), StockLevel(listing="L-2", units=0)), as_of=NOW)
 ADD = STOCK.model_copy(update={"mode": StockMode.RELATIVE})
-CHANGES = ListChanges(key="l", since=NOW - timedelta(minutes=10), until=NOW)
 
 
 class ShopConfig(DialectConfig):
@@ -69,9 +66,6 @@ class Shop(Dialect[ShopConfig]):
     def sign(self, request: Request, *, now: datetime, token: str | None = None) -> Request:
         signed = super().sign(request, now=now, token=token)
         return with_headers(signed, X_Signed_At=now.isoformat())
-
-    def read_page(self, intent: ListChanges, body: bytes) -> Page:
-        return Page(references=(Reference(external_id=body.decode()),), following=None)
 
 
 class Waits:
@@ -271,13 +265,6 @@ def test_an_order_that_cannot_be_read_yet_is_asked_for_later() -> None:
         with pytest.raises(ChannelUnavailable, match=r"answered 404; ask again later") as raised:
             calls.fetch(made(calls, ORDER))
     assert "secret" not in str(raised.value)
-
-
-def test_a_page_of_changes() -> None:
-    with serving(Told(body=b"1001")) as web:
-        page = transport(web.url).page(CHANGES)
-    assert isinstance(page, Page)
-    assert page.references == (Reference(external_id="1001"),)
 
 
 def test_each_operation_keeps_its_limit() -> None:

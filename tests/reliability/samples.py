@@ -206,6 +206,7 @@ KEYLESS: Mapping[str, Act] = {
     "SourcingDesk.run_wave": lambda world: world.hub.sourcing.run_wave(),
     "SourcingDesk.retry_short": lambda world: world.hub.sourcing.retry_short(),
     "ChannelDesk.receive_many": lambda world: world.hub.channels["shop"].receive_many([message()]),
+    "ChannelDesk.take": lambda world: world.hub.channels["shop"].take(message().headers, message().body),
 }
 
 # These make commands that stand above, or hand them in, and add nothing. So does, unlisted, whatever returns the answer
@@ -220,8 +221,13 @@ SHORTHANDS: Mapping[str, str] = {
     "ChannelDesk.receive": "ChannelDesk.receive_many",
 }
 
+# Rounds of many transactions, each of them whole: tests/exchange breaks them off after every one.
+ROUNDS = {"ChannelDesk.fetch_due", "ChannelDesk.reconcile", "ChannelDesk.replay"}
+
 READERS = {
+    "ChannelDesk.parked",
     "ChannelDesk.read_many",
+    "ChannelDesks.health",
     "NetworkDesk.current",
     "AvailabilityDesk.levels",
     "AvailabilityDesk.levels_of",

@@ -69,6 +69,8 @@ BROKEN: Mapping[str, tuple[dict[str, Any], ...]] = {
     "posting_stock_lines_carry_safety": ({"place": "stock", **AFTER, "safety_after": None},),
     "posting_stock_lines_carry_reserved": ({"place": "stock", **AFTER, "reserved_after": None},),
     "posting_stock_lines_carry_versions": (AFTER, {"place": "stock"}),
+    "inbox_waiting_is_due": ({"state": "waiting"}, {"due_at_us": 1}),
+    "published_sending_is_a_flag": ({"sending": 2},),
     "published_counts": ({"units": -1}, {"version": 0}),
     "quota_version_counts": ({"version": 0},),
     "quota_used_within_cap": ({"used": 6},),

@@ -164,8 +164,13 @@ def upgrade() -> None:
         _text("reason_code", null=True),
         _text("reason", null=True),
         _int("received_at_us"),
+        _text("subject", null=True),
+        _text("headers", null=True),
+        _int("attempts"),
+        _int("due_at_us", null=True),
         sa.PrimaryKeyConstraint("pool_id", "channel", "event_key", name=op.f("pk_omo_inbox")),
-        sa.CheckConstraint("state IN ('read', 'parked', 'ignored')", name=op.f("ck_omo_inbox_state_known")),
+        sa.CheckConstraint("state IN ('read', 'parked', 'ignored', 'waiting')", name=op.f("ck_omo_inbox_state_known")),
+        sa.CheckConstraint("(state = 'waiting') = (due_at_us IS NOT NULL)", name=op.f("ck_omo_inbox_waiting_is_due")),
         sqlite_strict=True,
     )
     op.create_index(
@@ -174,6 +179,22 @@ def upgrade() -> None:
         ["pool_id", "channel", "event_key"],
         postgresql_where=sa.text("state = 'parked'"),
         sqlite_where=sa.text("state = 'parked'"),
+    )
+    op.create_index(
+        "ix_omo_inbox_waiting",
+        "omo_inbox",
+        ["pool_id", "channel", "due_at_us"],
+        postgresql_where=sa.text("state = 'waiting'"),
+        sqlite_where=sa.text("state = 'waiting'"),
+    )
+    op.create_table(
+        "omo_channel_progress",
+        _text("pool_id"),
+        _text("channel"),
+        _int("listed_until_us"),
+        _int("updated_at_us"),
+        sa.PrimaryKeyConstraint("pool_id", "channel", name=op.f("pk_omo_channel_progress")),
+        sqlite_strict=True,
     )
     op.create_table(
         "omo_item",
@@ -326,9 +347,11 @@ def upgrade() -> None:
         _text("node"),
         _text("sku"),
         _int("units"),
+        _int("sending"),
         _int("version"),
         _int("updated_at_us"),
         sa.PrimaryKeyConstraint("pool_id", "channel", "node", "sku", name=op.f("pk_omo_published")),
+        sa.CheckConstraint("sending IN (0, 1)", name=op.f("ck_omo_published_sending_is_a_flag")),
         sa.CheckConstraint("units >= 0 AND version >= 1", name=op.f("ck_omo_published_counts")),
         sqlite_strict=True,
         sqlite_with_rowid=False,
