@@ -77,6 +77,18 @@ class Dialect(Generic[C]):
         """Read the document, or documents, of one order; see `ChannelAdapter.parse_order`."""
         raise NotImplementedError
 
+    def parse_fetched(self, event: ChannelEvent, body: bytes, *more: bytes) -> ChannelEvent:
+        """What an event says once the answers of its `fetch` are there; raises as `parse_event` does.
+
+        An order, as `parse_order` reads it; a subclass may find that the documents say something else, such as a sale
+        over the counter.
+        """
+        order = self.parse_order(body, *more)
+        update: dict[str, Any] = {"order": order, "fetch": (), "subject": order.external_id}
+        if event.kind is EventKind.ORDER and order.status is OrderStatus.CANCELLED:
+            update |= {"kind": EventKind.CANCELLATION, "cancellation": cancellation_of(order)}
+        return event.model_copy(update=update)
+
     def parse_orders(self, body: bytes) -> tuple[Order, ...]:
         """Read a document of one order; see `ChannelAdapter.parse_orders`."""
         return (self.parse_order(body),)

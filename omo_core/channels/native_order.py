@@ -34,7 +34,7 @@ LINE_FIELDS: Final = frozenset(
     }
 )
 DELIVERY_FIELDS: Final = frozenset(
-    {"method", "pickup_node", "address", "service", "deliver_by", "ship_by", "not_before"}
+    {"method", "pickup_node", "address", "service", "deliver_by", "ship_by", "not_before", "fulfilment"}
 )
 ADDRESS_FIELDS: Final = frozenset(
     {
@@ -142,6 +142,7 @@ def _delivery(delivery: Cursor) -> Delivery:
         deliver_by=delivery.optional_instant("deliver_by"),
         ship_by=delivery.optional_instant("ship_by"),
         not_before=delivery.optional_instant("not_before"),
+        fulfilment=delivery.optional_text("fulfilment"),
     )
 
 

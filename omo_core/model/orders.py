@@ -122,6 +122,8 @@ class Delivery(Value):
     """When the channel wants the goods gone at the latest."""
     not_before: Instant | None = None
     """The goods are wanted from then on: a booked slot, or a pre-order's date."""
+    fulfilment: Identifier | None = None
+    """What the channel wants to hear as `Ship.fulfilment` when these goods leave, where it has such."""
 
     @model_validator(mode="after")
     def _pickup_names_its_node(self) -> Self:

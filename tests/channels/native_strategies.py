@@ -34,6 +34,7 @@ def full_orders(draw: st.DrawFn) -> Order:
         update={
             "ship_by": draw(st.none() | INSTANTS),
             "not_before": draw(st.none() | INSTANTS),
+            "fulfilment": draw(st.none() | IDS),
             "address": draw(st.none() | st.builds(Address, district=TEXTS, masked=st.just(True), token=TEXTS)),
         }
     )

@@ -154,6 +154,7 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
         "deliver_by": _optional_time(delivery.deliver_by),
         "ship_by": _optional_time(delivery.ship_by),
         "not_before": _optional_time(delivery.not_before),
+        "fulfilment": delivery.fulfilment,
     }
 
 
