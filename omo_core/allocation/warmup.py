@@ -18,6 +18,8 @@ from omo_core.model.values import GeoPoint
 
 NODES: Final = 12
 ORDERS: Final = 60
+LONG_LINES: Final = 12
+"""More than the exact kernel takes."""
 
 
 def warmup() -> None:
@@ -54,14 +56,16 @@ def _greedily(network: Network) -> None:
 
 
 def _jointly(network: Network) -> None:
-    """Orders that fight for every unit, so that no step of the wave solver is left out; then the router."""
+    """Orders that fight for every unit, a long one among them, so that no step of the wave solver is left out; then
+    the router."""
     skus = 8
     demands = [
         _order(str(number), [(number + 3 * line) % skus for line in range(1 + number % 4)], 1)
         for number in range(ORDERS)
     ]
+    demands.append(_order("long", range(LONG_LINES), 1))
     stock = [
-        (str(sku), node.node, 1 + (sku + row) % 2) for sku in range(skus) for row, node in enumerate(network.nodes)
+        (str(sku), node.node, 1 + (sku + row) % 2) for sku in range(LONG_LINES) for row, node in enumerate(network.nodes)
     ]
     capacity = {node.node: 3 + row for row, node in enumerate(network.nodes)}
     policy = SourcingPolicy(candidates=4)
