@@ -65,7 +65,9 @@ def _jointly(network: Network) -> None:
     ]
     demands.append(_order("long", range(LONG_LINES), 1))
     stock = [
-        (str(sku), node.node, 1 + (sku + row) % 2) for sku in range(LONG_LINES) for row, node in enumerate(network.nodes)
+        (str(sku), node.node, 1 + (sku + row) % 2)
+        for sku in range(LONG_LINES)
+        for row, node in enumerate(network.nodes)
     ]
     capacity = {node.node: 3 + row for row, node in enumerate(network.nodes)}
     policy = SourcingPolicy(candidates=4)

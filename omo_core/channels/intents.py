@@ -216,10 +216,11 @@ class Reference(Value):
 
 
 class Page(Value):
-    """One page of changes. Where a channel lists only ids, `references` holds what to fetch."""
+    """One page of changes."""
 
     orders: tuple[Order, ...] = ()
     references: tuple[Reference, ...] = ()
+    """What to fetch: orders of which the channel lists only ids, and what may be no order, such as a till's sale."""
     unreadable: tuple[tuple[Identifier, Text], ...] = ()
     """(external id, why) of orders on the page that could not be read; the others are not lost with them."""
     following: ListChanges | None = None

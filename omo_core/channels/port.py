@@ -7,7 +7,8 @@ The life of a message:
 3. The event holds what the channel sent: an order, a cancellation, a refund, a counter sale, or several events at
    once. Where the channel sends only a reference, `fetch` holds the requests that get the order; somebody else sends
    them, without this room knowing how.
-4. `parse_order(body, *more)` reads the answers of those requests, in their order.
+4. `parse_fetched(event, body, *more)` reads the answers of those requests, in their order: most often one order, as
+   `parse_order` reads it.
 
 The life of an intent (`omo_core.channels.intents`): `requests(intent)` gives the requests that carry it out, or a
 refusal where the channel cannot do that; `sign(request, ...)` adds the credentials when it is sent; `read_answer`
@@ -199,6 +200,13 @@ class ChannelAdapter(Protocol):
 
     def parse_order(self, body: bytes, *more: bytes) -> Order:
         """Read a document that holds exactly one order, or the documents that make one where the channel splits it.
+
+        Raises as `parse_event` does.
+        """
+        ...
+
+    def parse_fetched(self, event: ChannelEvent, body: bytes, *more: bytes) -> ChannelEvent:
+        """What an event says once the answers of its `fetch` are there: an order, or what it turned out to be.
 
         Raises as `parse_event` does.
         """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from omo_core.channels.intents import FetchOrder, Request
-from omo_core.channels.port import ChannelEvent
+from omo_core.channels.port import ChannelEvent, EventKind
 from omo_core.exchange.acting import Acted, Unusable, act
 from omo_core.exchange.intake import Intake, Taken, event_of, state_of
 from omo_core.model.errors import ChannelUnavailable, DuplicateKeyMismatch, InvalidInput
@@ -57,34 +57,43 @@ def replay(intake: Intake, *, event_key: str | None = None, limit: int = 1_000) 
 
 
 def _fetch(intake: Intake, calls: Calls, subject: str, waiting: Sequence[inbox.Kept]) -> str:
-    requests = _requests(intake, subject, waiting[0])
-    if isinstance(requests, str):
-        intake.move(waiting, "parked", "unreadable_body", requests)
+    asked = _asked(intake, subject, waiting[0])
+    if isinstance(asked, str):
+        intake.move(waiting, "parked", "unreadable_body", asked)
         return "parked"
     try:
-        bodies = calls.fetch(requests)
+        bodies = calls.fetch(asked.fetch)
     except ChannelUnavailable as error:
         return _postpone(intake, waiting, error)
     try:
-        order = intake.adapter.parse_order(*bodies)
+        event = intake.adapter.parse_fetched(asked, *bodies)
     except InvalidInput as error:
         intake.keep_bytes(_fetched_key(subject, bodies), subject, bodies)
         intake.move(waiting, "parked", error.code, str(error))
         return "parked"
-    return intake.place_version(order, bodies, _fetched_key(subject, bodies), waiting)
+    return intake.act_on(event, bodies, _fetched_key(subject, bodies), waiting)
 
 
-def _requests(intake: Intake, subject: str, one: inbox.Kept) -> tuple[Request, ...] | str:
-    """The requests that get an order, or why there are none: those its message asked for, or the plain intent's."""
+def _asked(intake: Intake, subject: str, one: inbox.Kept) -> ChannelEvent | str:
+    """The event whose `fetch` gets an order, or why there is none: its message's own, or one made of the plain intent."""
     if one.body:
         try:
             event = event_of(intake.adapter.parse_event(one.headers, one.body), one.event_key)
         except InvalidInput as error:
             return str(error)
         if event is not None and event.fetch:
-            return event.fetch
+            return event
     made = intake.adapter.requests(FetchOrder(key=f"fetch/{one.event_key}"[:200], external_id=subject))
-    return made.sentence if isinstance(made, Refusal) else made
+    if isinstance(made, Refusal):
+        return made.sentence
+    return ChannelEvent(
+        channel=intake.adapter.channel,
+        event_key=one.event_key,
+        topic=one.topic or "listed",
+        kind=EventKind.ORDER,
+        subject=subject,
+        fetch=made,
+    )
 
 
 def _postpone(intake: Intake, waiting: Sequence[inbox.Kept], error: ChannelUnavailable) -> str:

@@ -16,11 +16,10 @@ from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 
 from omo_core.channels.port import ChannelAdapter, ChannelEvent, EventKind, Reply
-from omo_core.exchange.acting import Acted, Unusable, act, place
+from omo_core.exchange.acting import Acted, Unusable, act
 from omo_core.exchange.intake_loop import ReadMessage, SignedMessage, read_messages
 from omo_core.model.errors import DuplicateKeyMismatch, InvalidInput
 from omo_core.model.fulfilment import PlacedOrder
-from omo_core.model.orders import Order
 from omo_core.orders import SourcingContext
 from omo_core.storage import inbox
 from omo_core.storage.clock import from_us
@@ -132,12 +131,13 @@ class Intake:
             )
         )
 
-    def place_version(self, order: Order, bodies: Sequence[bytes], key: str, waiting: Sequence[inbox.Kept] = ()) -> str:
-        """Place an order that was fetched or listed, keep its bytes, and let go what waited for it: placed or parked."""
+    def act_on(self, event: ChannelEvent, bodies: Sequence[bytes], key: str, waiting: Sequence[inbox.Kept] = ()) -> str:
+        """Act on what was fetched or listed, keep its bytes, and let go what waited for it: placed or parked."""
+        subject = event.subject or ""
 
         def work(tx: Transaction) -> None:
-            inbox.remember(tx, [self._bytes(f"{key}/{n}", order.external_id, body) for n, body in enumerate(bodies)])
-            place(tx, [order], self.context(tx), offer=self.offer)
+            inbox.remember(tx, [self._bytes(f"{key}/{n}", subject, body) for n, body in enumerate(bodies)])
+            act(tx, event, self.context(tx), offer=self.offer)
             for one in waiting:
                 inbox.move(tx, one.channel, one.event_key, state="read")
 
@@ -150,10 +150,10 @@ class Intake:
         else:
             return "placed"
         if waiting:
-            self.keep_bytes(key, order.external_id, bodies)
+            self.keep_bytes(key, subject, bodies)
             self.move(waiting, "parked", code, reason)
         else:
-            self.park(key, order.external_id, code, reason)
+            self.park(key, subject, code, reason)
         return "parked"
 
     def keep_bytes(self, key: str, subject: str, bodies: Sequence[bytes]) -> None:

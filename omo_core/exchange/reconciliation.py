@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from omo_core.channels.cursor import microseconds
 from omo_core.channels.intents import ListChanges, Page, Reference
+from omo_core.channels.port import ChannelEvent, EventKind
 from omo_core.exchange.fetching import Calls
 from omo_core.exchange.intake import Intake, now_of
 from omo_core.model.errors import InvalidInput
@@ -99,7 +100,7 @@ class Reconciliation:
             pages += 1
             if pages > MOST_PAGES or page.following == asked:
                 raise InvalidInput(f"{channel} lists changes without an end; ask for a shorter window")
-            states = [self.intake.place_version(order, (), _version_key(order)) for order in page.orders]
+            states = [self.intake.act_on(_event_of(order), (), _version_key(order)) for order in page.orders]
             placed, parked = placed + states.count("placed"), parked + states.count("parked")
             parked += self._park(page, bodies[0])
             to_fetch += self._wait_for(page.references)
@@ -123,6 +124,17 @@ class Reconciliation:
             )
 
         return self.intake.run(work) if references else 0
+
+
+def _event_of(order: Order) -> ChannelEvent:
+    return ChannelEvent(
+        channel=order.channel,
+        event_key=_version_key(order),
+        topic="listed",
+        kind=EventKind.ORDER,
+        subject=order.external_id,
+        order=order,
+    )
 
 
 def _version_key(order: Order) -> str:
