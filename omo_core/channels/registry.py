@@ -20,6 +20,7 @@ GROUP: Final = "omo_core.channels"
 _BUILT_IN: Final[Mapping[str, str]] = {
     "amazon": "omo_core.channels.amazon:AmazonAdapter",
     "douyin": "omo_core.channels.douyin:DouyinAdapter",
+    "jd": "omo_core.channels.jd:JdAdapter",
     "native": "omo_core.channels.native:NativeAdapter",
     "shopify": "omo_core.channels.shopify:ShopifyAdapter",
     "taobao": "omo_core.channels.taobao:TaobaoAdapter",

@@ -31,6 +31,7 @@ from omo_core.channels.intents import (
     StockMode,
     cannot,
 )
+from omo_core.channels.paging import page_before, page_number
 from omo_core.channels.taobao_delivery import TaobaoConfig
 from omo_core.channels.taobao_order import entries
 from omo_core.model.errors import InvalidInput
@@ -85,17 +86,13 @@ def list_changes(config: TaobaoConfig, intent: ListChanges) -> Request:
         fields="tid,tid_str,modified",
         start_modified=china_time(intent.since),
         end_modified=china_time(intent.until),
-        page_no=number(intent.cursor, "the page") if intent.cursor else "1",
+        page_no=str(page_number(intent)),
         page_size=str(PAGE_SIZE),
     )
 
 
 def read_page(intent: ListChanges, body: Cursor) -> Page:
-    """The ids on a page, and the page before it.
-
-    A trade that is modified while pages are read leaves its page, and those after it move up: read forwards, one would
-    be missed. So the first page only tells how many there are, and they are read from the last to the first.
-    """
+    """The ids on a page, and the page before it."""
     rows = list(entries(body, "trades", "trade"))
     references = tuple(
         row.build(
@@ -105,14 +102,8 @@ def read_page(intent: ListChanges, body: Cursor) -> Page:
         )
         for row in rows
     )
-    if intent.cursor is None:
-        total = body.integer("total_results", least=0, most=10**9, what="how many trades there are")
-        last = -(-total // PAGE_SIZE)
-        following = last if last > 1 else 0
-    else:
-        following = int(number(intent.cursor, "the page")) - 1
-    again = intent.model_copy(update={"cursor": str(following)}) if following else None
-    return Page(references=references, following=again)
+    total = body.integer("total_results", least=0, most=10**9, what="how many trades there are")
+    return Page(references=references, following=page_before(intent, total=total, page_size=PAGE_SIZE))
 
 
 def ship(config: TaobaoConfig, channel: str, intent: Ship) -> tuple[Request, ...] | Refusal:

@@ -33,22 +33,25 @@ State = tuple[OrderStatus, PaymentStatus]
 
 
 @st.composite
-def addresses(draw: st.DrawFn, *, streets: int, countries: Sequence[str | None], tokens: bool = True) -> Address:
+def addresses(
+    draw: st.DrawFn, *, streets: int, countries: Sequence[str | None], tokens: bool = True, postal_codes: bool = True
+) -> Address:
     """An address with its receiver, perhaps masked."""
     token = draw(st.none() | NUMBERS) if tokens else None
-    recipient = draw(WORDS)
+    recipient, phone = draw(WORDS), draw(TEXTS)
+    street = tuple(draw(st.lists(WORDS, max_size=streets)))
     return Address(
         recipient=recipient,
-        phone=draw(TEXTS),
-        street=tuple(draw(st.lists(WORDS.filter(lambda text: "*" not in text), max_size=streets))),
+        phone=phone,
+        street=street,
         district=draw(TEXTS),
         city=draw(TEXTS),
         region=draw(TEXTS),
-        postal_code=draw(TEXTS),
+        postal_code=draw(TEXTS) if postal_codes else None,
         country=draw(st.sampled_from(countries)),
         token=token,
-        masked=token is not None or "*" in recipient,
-    ).model_copy(update={"phone": None})
+        masked=token is not None or "*" in f"{recipient}{phone}{street}",
+    )
 
 
 @st.composite
