@@ -61,8 +61,8 @@ class SourcingContext:
         routed = routed_methods(self.policy)
         if not any(demand.method in routed for demand in demands):
             return NO_PRICES
-        self._prices = last_prices(tx, self._prices)
-        return self._prices
+        prices = self._prices = last_prices(tx, self._prices)
+        return prices  # another thread's transaction may see, and remember, others
 
     def solved_by(self, solver: Solver) -> SourcingContext:
         """The same network and policy with another solver."""

@@ -39,10 +39,10 @@ steps = st.one_of(
 class Day:
     """One pool and the verbs of its day; every command gets a key of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, route: tuple[str, ...]) -> None:
         self.clock = ManualClock(NOON)
         self.hub = OrderHub.open("sqlite:///:memory:", clock=self.clock)
-        self.hub.network.load(NETWORK)
+        self.hub.network.load(NETWORK.model_copy(update={"policy": {"solver": {"route": route}}}))
         self.count = 0
         self.received = dict.fromkeys("ABC", 0)
 
@@ -111,9 +111,9 @@ class Day:
 
 
 @settings(max_examples=examples(40))
-@given(st.lists(steps, min_size=5, max_size=30))
-def test_no_history_breaks_an_invariant(history: list[tuple[object, ...]]) -> None:
-    day = Day()
+@given(st.lists(steps, min_size=5, max_size=30), st.sampled_from([(), ("one_hour",), ("pickup", "ship")]))
+def test_no_history_breaks_an_invariant(history: list[tuple[object, ...]], route: tuple[str, ...]) -> None:
+    day = Day(route)
     with day.hub:
         for step in history:
             day.do(step)
