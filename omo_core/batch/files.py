@@ -56,6 +56,8 @@ class InputLine:
     channel: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    documents: tuple[bytes, ...] = ()
+    """What the channel answered to the requests that the message asks for, where it only names an order."""
     fault: tuple[str, str] | None = None
     """Code and reason of a line that cannot be used at all."""
 
@@ -167,6 +169,7 @@ def _places(
 def read_messages(path: Path) -> Iterator[InputLine]:
     """Messages of a JSON-lines file: each line a document, or an envelope {"channel", "headers", "body"} as signed.
 
+    An envelope whose message only names an order has `documents` too: the bodies that answer what it asks for.
     A file that is one JSON document (an object over several lines, such as a saved API answer) is one message.
     """
     try:
@@ -213,16 +216,19 @@ def _message(number: int, line: bytes) -> InputLine:
     except InvalidInput as error:
         return InputLine(number, fault=(error.code, f"the line is no envelope: {error}"))
     if not _is_envelope(envelope):
-        reason = 'the line is no envelope; write {"channel": "…", "headers": {"…": "…"}, "body": "…"} and no more'
+        reason = 'the line is no envelope; write {"channel": "…", "headers": {"…": "…"}, "body": "…"}, and "documents"'
+        reason += " where the message only names an order"
         return InputLine(number, fault=("unreadable_body", reason))
-    return InputLine(number, envelope["channel"], envelope["headers"], envelope["body"].encode())
+    documents = tuple(text.encode() for text in envelope.get("documents", ()))
+    return InputLine(number, envelope["channel"], envelope["headers"], envelope["body"].encode(), documents)
 
 
 def _is_envelope(found: Any) -> bool:
-    if not isinstance(found, dict) or set(found) != {"channel", "headers", "body"}:
+    if not isinstance(found, dict) or found.keys() - {"documents"} != {"channel", "headers", "body"}:
         return False
-    headers = found["headers"]
+    headers, documents = found["headers"], found.get("documents", [])
     texts = [found["channel"], found["body"], *(headers.values() if isinstance(headers, dict) else [None])]
+    texts += documents if isinstance(documents, list) else [None]
     return all(isinstance(text, str) for text in texts)
 
 

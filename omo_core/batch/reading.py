@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -99,6 +99,8 @@ class Reader:
                     return min(self._message(line, event).at for event in read_document(self._dialect, line.body))
                 adapter = self._hub.channels[line.channel].adapter
                 event = adapter.parse_event(line.headers, line.body)
+                if event.fetch and line.documents:
+                    event = adapter.parse_fetched(event, *line.documents)
                 return min(self._message(line, one).at for one in event.events or (event,))
             except (OmoError, ValueError):
                 continue
@@ -115,7 +117,8 @@ class Reader:
                     read.unsigned += ((line, event) for event in read_document(self._dialect, line.body))
                 else:
                     desk = self._hub.channels[line.channel]
-                    read.signed += ((line, one) for one in desk.read_many([SignedMessage(line.headers, line.body)]))
+                    found = desk.read_many([SignedMessage(line.headers, line.body)])
+                    read.signed += ((line, _with_documents(desk.adapter, line, one)) for one in found)
             except OmoError as error:
                 read.rejected.append(RejectedRow(self._path.name, line.line, error.code, str(error)))
         return read
@@ -209,6 +212,19 @@ def read_document(dialect: ChannelAdapter, body: bytes) -> list[ChannelEvent]:
         )
         for order in dialect.parse_orders(body)
     ]
+
+
+def _with_documents(adapter: ChannelAdapter, line: InputLine, read: ReadMessage) -> ReadMessage:
+    """What the message says once the documents beside it answer what it asks for; parked where they cannot be read."""
+    received = read.received
+    if received.event is None or not received.event.fetch or not line.documents:
+        return read
+    try:
+        event = adapter.parse_fetched(received.event, *line.documents)
+    except InvalidInput as error:
+        parked = replace(received, state="parked", event=None, reason_code=error.code, reason=str(error))
+        return replace(read, received=parked)
+    return replace(read, received=replace(received, event=event))
 
 
 def _number(text: str) -> int | float | str:

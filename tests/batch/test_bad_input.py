@@ -12,10 +12,16 @@ from omo_core.batch.files import MAX_LINE_BYTES, read_columns
 from omo_core.channels.native import NativeAdapter
 from omo_core.hub import OrderHub
 from omo_core.model.errors import InvalidInput
-from omo_core.testing.writers import write_native_counter_sale, write_native_order
+from omo_core.testing.writers import (
+    write_amazon_notification,
+    write_amazon_order,
+    write_native_counter_sale,
+    write_native_order,
+)
 from tests.batch.shop import Shop, at, decisions, order, sale
 
 GOOD = order(1)
+TO_TAIPEI = {"method": "ship", "address": {"recipient": "Ann", "street": ["1 Main Street"]}}
 
 
 def reasons(shop: Shop) -> list[str]:
@@ -123,6 +129,24 @@ def test_forged_envelopes_are_refused_and_signed_ones_pass(shop: Shop) -> None:
     totals = shop.run().summary.totals
     assert shop.rejected() == [("orders.jsonl", 1, "forged_signature")]
     assert (totals.orders, totals.counter_sales) == (1, 1)
+
+
+def test_a_message_that_only_names_an_order_brings_its_documents(shop: Shop) -> None:
+    priced = [{"line": "1", "sku": "MUG", "quantity": 2, "unit_price": "9.50"}]
+    document = order(1, lines=priced, amounts={"total": "19.00"}, payment="authorised", delivery=TO_TAIPEI)
+    placed = NativeAdapter().parse_order(json.dumps(document).encode())
+    placed = placed.model_copy(update={"channel": "amazon", "display_number": "1"})
+    headers, body = write_amazon_notification(placed, secret="right")
+    message = {"channel": "amazon", "headers": headers, "body": body.decode()}
+    shop.write_channels({"amazon": {"adapter": "amazon", "config": {"secrets": ["right"]}}})
+    wrong: list[Any] = [["{}"], ["nothing"], [1], "text", []]
+    for documents in wrong:
+        shop.write_orders([{**message, "documents": documents}])
+        assert shop.run().summary.totals.orders == 0
+        assert len(shop.rejected()) == 1
+    shop.write_orders([{**message, "documents": [one.decode() for one in write_amazon_order(placed)]}])
+    assert shop.run().summary.totals.orders == 1
+    assert shop.rejected() == []
 
 
 @pytest.mark.slow
