@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -24,12 +25,38 @@ def great_circle_m(from_xyz: Any, from_known: Any, to_xyz: Any, to_known: Any, d
             distance_m[i, j] = int(arc + 0.5) if known else -1
 
 
-def keep_warehouses(fixed: Any, warehouse: Any, usable: Any, always: Any) -> None:
+def measure_pairs(
+    from_xyz: Any, from_known: Any, row: Any, to_xyz: Any, to_known: Any, node: Any, distance_m: Any
+) -> None:
+    """The same distances, pair by pair."""
+    whole = np.empty((len(from_xyz), len(to_xyz)), dtype=np.int64)
+    great_circle_m(from_xyz, from_known, to_xyz, to_known, whole)
+    for i, (a, b) in enumerate(zip(row, node, strict=True)):
+        distance_m[i] = whole[a, b]
+
+
+def list_holders(
+    line_ptr: Any, sku: Any, holder_ptr: Any, holder_node: Any, available: Any, nodes: int, count: Any, node: Any
+) -> int:
+    """The sorted set of each order's holders."""
+    found: list[int] = []
+    for order in range(len(count)):
+        wanted = sku[line_ptr[order] : line_ptr[order + 1]]
+        cells = [cell for one in wanted for cell in range(holder_ptr[one], holder_ptr[one + 1]) if available[cell] > 0]
+        holders = sorted({int(holder_node[cell]) for cell in cells})
+        assert all(one < nodes for one in holders)
+        count[order] = len(holders)
+        found += holders
+    node[: len(found)] = found
+    return len(found)
+
+
+def keep_warehouses(pair_ptr: Any, pair_node: Any, fixed: Any, warehouse: Any, usable: Any, always: Any) -> None:
     """The cheapest usable warehouses that are not kept already, ties by position."""
-    for order in range(len(fixed)):
-        free = [n for n in range(len(warehouse)) if warehouse[n] and usable[order, n] and not always[order, n]]
-        for node in sorted(free, key=lambda n: (fixed[order, n], n))[:WAREHOUSES]:
-            always[order, node] = True
+    for first, stop in itertools.pairwise(pair_ptr):
+        free = [p for p in range(first, stop) if warehouse[pair_node[p]] and usable[p] and not always[p]]
+        for pair in sorted(free, key=lambda p: (fixed[p], p))[:WAREHOUSES]:
+            always[pair] = True
 
 
 def choose_candidates(
@@ -39,40 +66,45 @@ def choose_candidates(
     holder_ptr: Any,
     holder_node: Any,
     available: Any,
+    pair_ptr: Any,
+    pair_node: Any,
     fixed: Any,
     unit: Any,
     usable: Any,
     always: Any,
     limits: Any,
     benefit: int,
+    nodes: int,
     chosen: Any,
-) -> tuple[int, Any]:
+) -> Any:
     """Score every usable holder, keep the best, those that must stay, and the cheapest holders of each line."""
-    entries, complete = 0, np.zeros(len(chosen), dtype=np.uint8)
-    for order in range(len(chosen)):
+    orders = len(line_ptr) - 1
+    complete = np.zeros(orders, dtype=np.uint8)
+    for order in range(orders):
+        pair = {int(pair_node[p]): p for p in range(pair_ptr[order], pair_ptr[order + 1])}
+        assert all(node < nodes for node in pair)
         score: dict[int, int] = {}
         kept: set[int] = set()
         for line in range(line_ptr[order], line_ptr[order + 1]):
             wanted, priced, reach = int(quantity[line]), [], 0
             for cell in range(holder_ptr[sku[line]], holder_ptr[sku[line] + 1]):
                 node, units = int(holder_node[cell]), int(available[cell])
-                if usable[order, node] and units > 0:
-                    entries += 1
-                    score.setdefault(node, int(fixed[order, node]))
-                    score[node] += int(unit[order, node]) * min(wanted, units) - benefit * (units >= wanted)
-                    priced.append((int(fixed[order, node]) + int(unit[order, node]) * wanted, cell, node, units))
+                if units > 0 and usable[pair[node]]:
+                    score.setdefault(node, int(fixed[pair[node]]))
+                    score[node] += int(unit[pair[node]]) * min(wanted, units) - benefit * (units >= wanted)
+                    priced.append((int(fixed[pair[node]]) + int(unit[pair[node]]) * wanted, cell, node, units))
             for _, _, node, units in sorted(priced):
                 if reach < HOLDERS * wanted:
                     kept.add(node)
                     reach += min(units, wanted)
-        kept.update(node for node in score if always[order, node] or chosen[order, node])
+        kept.update(node for node in score if always[pair[node]] or chosen[pair[node]])
         kept.update(sorted(score, key=lambda node: (score[node], node))[: limits[order]])
         if len(score) <= limits[order]:
             kept = set(score)
         for node in kept:
-            chosen[order, node] = 1
+            chosen[pair[node]] = 1
         complete[order] = kept == set(score)
-    return entries, complete
+    return complete
 
 
 def list_entries(
@@ -81,30 +113,25 @@ def list_entries(
     holder_ptr: Any,
     holder_node: Any,
     available: Any,
-    by_price: Any,
-    chosen: Any,
-    candidate_count: Any,
+    candidate_ptr: Any,
     node: Any,
+    nodes: int,
     entry_count: Any,
     entry_line: Any,
     cell: Any,
-) -> tuple[int, int]:
-    """For each order its chosen nodes from cheap to dear, for each the lines it holds."""
-    candidates = entries = 0
-    for order in range(len(chosen)):
-        held: dict[int, list[tuple[int, int]]] = {}
-        for line in range(line_ptr[order], line_ptr[order + 1]):
-            for at in range(holder_ptr[sku[line]], holder_ptr[sku[line] + 1]):
-                if chosen[order, holder_node[at]] and available[at] > 0:
-                    held.setdefault(int(holder_node[at]), []).append((line - line_ptr[order], at))
-        for one in [int(node) for node in by_price[order] if node in held]:
-            node[candidates], entry_count[candidates] = one, len(held[one])
-            for line, at in held[one]:
-                entry_line[entries], cell[entries] = line, at
-                entries += 1
-            candidates += 1
-        candidate_count[order] = len(held)
-    return candidates, entries
+) -> int:
+    """For each candidate of each order the lines it holds."""
+    entries = 0
+    for order in range(len(line_ptr) - 1):
+        for at in range(candidate_ptr[order], candidate_ptr[order + 1]):
+            assert node[at] < nodes
+            for line in range(line_ptr[order], line_ptr[order + 1]):
+                for one in range(holder_ptr[sku[line]], holder_ptr[sku[line] + 1]):
+                    if holder_node[one] == node[at] and available[one] > 0:
+                        entry_line[entries], cell[entries] = line - line_ptr[order], one
+                        entry_count[at] += 1
+                        entries += 1
+    return entries
 
 
 def assign_in_turn(

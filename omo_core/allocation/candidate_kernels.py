@@ -43,6 +43,47 @@ def great_circle_m(from_xyz: Array, from_known: Array, to_xyz: Array, to_known: 
 
 
 @kernel
+def measure_pairs(
+    from_xyz: Array, from_known: Array, row: Array, to_xyz: Array, to_known: Array, node: Array, distance_m: Array
+) -> None:
+    """As `great_circle_m`, from row[i] to node[i] of each pair into int64[pairs]."""
+    for i in range(row.size):
+        a, b = row[i], node[i]
+        if not (from_known[a] and to_known[b]):
+            distance_m[i] = NO_DISTANCE
+            continue
+        x = from_xyz[a, 0] - to_xyz[b, 0]
+        y = from_xyz[a, 1] - to_xyz[b, 1]
+        z = from_xyz[a, 2] - to_xyz[b, 2]
+        half_chord = min(1.0, 0.5 * math.sqrt(x * x + y * y + z * z))
+        distance_m[i] = int(2.0 * EARTH_RADIUS_M * math.asin(half_chord) + 0.5)
+
+
+@kernel
+def list_holders(
+    line_ptr: Array, sku: Array, holder_ptr: Array, holder_node: Array, available: Array, nodes: int, count: Array,
+    node: Array,
+) -> int:  # fmt: skip
+    """Write the nodes with units of something that each order wants, ascending; `count` (int64[orders]) gets how many.
+
+    `node` needs one place more than all orders can have holders. Returns how many were written.
+    """
+    holder, written = np.full(nodes, -1, np.int64), 0
+    for order in range(line_ptr.size - 1):
+        for line in range(line_ptr[order], line_ptr[order + 1]):
+            for cell in range(holder_ptr[sku[line]], holder_ptr[sku[line] + 1]):
+                if available[cell] > 0:
+                    holder[holder_node[cell]] = order
+        before = written
+        for one in range(nodes):
+            # Written in any case and overwritten if it does not count: a branch here would mostly be guessed wrong.
+            node[written] = one
+            written += holder[one] == order
+        count[order] = written - before
+    return written
+
+
+@kernel
 def choose_candidates(
     line_ptr: Array,
     sku: Array,
@@ -50,70 +91,78 @@ def choose_candidates(
     holder_ptr: Array,
     holder_node: Array,
     available: Array,
+    pair_ptr: Array,
+    pair_node: Array,
     fixed: Array,
     unit: Array,
     usable: Array,
     always: Array,
     limits: Array,
     benefit: int,
+    nodes: int,
     chosen: Array,
-) -> tuple[int, Array]:
-    """Mark in `chosen` (uint8[orders, nodes]) the nodes each order may use, beside those that are marked already.
+) -> Array:
+    """Mark in `chosen` (uint8[pairs]) the nodes each order may use, beside those that are marked already.
 
-    `fixed`, `unit` (int64[orders, nodes]) are costs, `usable` (bool[orders, nodes]) says where rules allow it, and
-    `always` (bool[orders, nodes]) which nodes may not be left out. A node scores its fixed cost plus that of the
-    units it can serve, less `benefit` a line it can serve whole; the `limits[order]` best stay, and for every line its
-    cheapest holders until they hold all units wanted twice. The second result (uint8[orders]) says where no usable
-    holder was left out; the first counts all usable entries.
+    The pairs of an order (`pair_ptr`) are all nodes that hold something it wants (`list_holders`). `fixed`, `unit`
+    (int64[pairs]) are costs, `usable` (bool[pairs]) says where rules allow it, and `always` (bool[pairs]) which nodes
+    may not be left out. A node scores its fixed cost plus that of the units it can serve, less `benefit` a line it can
+    serve whole; the `limits[order]` best stay, and for every line its cheapest holders until they hold all units
+    wanted twice. The result (uint8[orders]) says where no usable holder was left out.
     """
-    orders, nodes = chosen.shape
-    score, covered, touched = np.empty(nodes, np.int64), np.empty(nodes, np.int64), np.empty(nodes, np.int64)
+    orders = line_ptr.size - 1
+    score, place, best = np.empty(nodes, np.int64), np.empty(nodes, np.int64), np.empty(nodes, np.int64)
     whole = np.ones(orders, np.uint8)
-    entries = 0
     for order in range(orders):
+        first, stop = pair_ptr[order], pair_ptr[order + 1]
         found = 0
-        covered[:] = 0
+        for pair in range(first, stop):
+            found += usable[pair]
+        if found <= limits[order]:
+            for pair in range(first, stop):
+                chosen[pair] |= usable[pair]
+            continue
+        for pair in range(first, stop):
+            place[pair_node[pair]], score[pair - first] = pair, fixed[pair]
         for line in range(line_ptr[order], line_ptr[order + 1]):
             for cell in range(holder_ptr[sku[line]], holder_ptr[sku[line] + 1]):
-                node, units = holder_node[cell], available[cell]
-                if usable[order, node] and units > 0:
-                    if covered[node] == 0:
-                        score[node], touched[found] = fixed[order, node], node
-                        found += 1
-                    covered[node] += 1
-                    score[node] += unit[order, node] * min(quantity[line], units)
-                    score[node] -= benefit if units >= quantity[line] else 0
-        for i in range(found):
-            entries += covered[touched[i]]
-            if found <= limits[order] or always[order, touched[i]]:
-                chosen[order, touched[i]] = 1
-        if found > limits[order]:
-            _keep_best_scores(score, touched, found, limits[order], chosen[order])
-            _keep_cheapest_holders(
-                order, line_ptr, sku, quantity, holder_ptr, holder_node, available, fixed, unit, usable, chosen
-            )
-        for i in range(found):
-            whole[order] &= chosen[order, touched[i]]
-    return entries, whole
+                units = available[cell]
+                if units > 0:
+                    pair = place[holder_node[cell]]
+                    score[pair - first] += unit[pair] * min(quantity[line], units)
+                    score[pair - first] -= benefit if units >= quantity[line] else 0
+        for pair in range(first, stop):
+            chosen[pair] |= usable[pair] and always[pair]
+        _keep_best_scores(score, usable, first, stop, limits[order], best, chosen)
+        _keep_cheapest_holders(
+            order, line_ptr, sku, quantity, holder_ptr, holder_node, available, fixed, unit, usable, place, chosen
+        )
+        for pair in range(first, stop):
+            if usable[pair] and not chosen[pair]:
+                whole[order] = 0
+    return whole
 
 
-@kernel
-def _keep_best_scores(score: Array, touched: Array, found: int, limit: int, kept: Array) -> None:
-    """Mark in `kept` the `limit` lowest scores among the first `found` touched nodes, ties by node."""
-    last = -1
-    for _ in range(limit):
-        best = -1
-        for i in range(found):
-            node = touched[i]
-            if last >= 0 and (score[node] < score[last] or (score[node] == score[last] and node <= last)):
-                continue
-            if best < 0 or score[node] < score[best] or (score[node] == score[best] and node < best):
-                best = node
-        kept[best] = 1
-        last = best
+@kernel(allocates=False)
+def _keep_best_scores(
+    score: Array, usable: Array, first: int, stop: int, limit: int, best: Array, chosen: Array
+) -> None:
+    """Mark in `chosen` the `limit` lowest scores among the usable pairs first..stop, ties by node; `best` is a list."""
+    kept = 0
+    for i in range(stop - first):
+        if not usable[first + i] or limit == 0 or (kept == limit and score[i] >= score[best[kept - 1]]):
+            continue
+        kept = min(kept + 1, limit)
+        at = kept - 1
+        while at > 0 and score[best[at - 1]] > score[i]:
+            best[at] = best[at - 1]
+            at -= 1
+        best[at] = i
+    for at in range(kept):
+        chosen[first + best[at]] = 1
 
 
-@kernel
+@kernel(allocates=False)
 def _keep_cheapest_holders(
     order: int,
     line_ptr: Array,
@@ -125,6 +174,7 @@ def _keep_cheapest_holders(
     fixed: Array,
     unit: Array,
     usable: Array,
+    place: Array,
     chosen: Array,
 ) -> None:
     """Keep for each line its cheapest holders, until `HOLDERS` times the units wanted are in reach."""
@@ -133,30 +183,35 @@ def _keep_cheapest_holders(
         while reach < HOLDERS * quantity[line]:
             best, best_price = -1, 0
             for cell in range(holder_ptr[sku[line]], holder_ptr[sku[line] + 1]):
-                node = holder_node[cell]
-                price = fixed[order, node] + unit[order, node] * quantity[line]
+                if available[cell] <= 0:
+                    continue
+                pair = place[holder_node[cell]]
+                price = fixed[pair] + unit[pair] * quantity[line]
                 after_last = price > last_price or (price == last_price and cell > last)
-                if usable[order, node] and available[cell] > 0 and after_last and (best < 0 or price < best_price):
+                if usable[pair] and after_last and (best < 0 or price < best_price):
                     best, best_price = cell, price
             if best < 0:
                 break
-            chosen[order, holder_node[best]] = 1
+            chosen[place[holder_node[best]]] = 1
             reach += min(available[best], quantity[line])
             last, last_price = best, best_price
 
 
-@kernel
-def keep_warehouses(fixed: Array, warehouse: Array, usable: Array, always: Array) -> None:
-    """Mark in `always` the `WAREHOUSES` cheapest usable warehouses of each order."""
-    for order in range(fixed.shape[0]):
+@kernel(allocates=False)
+def keep_warehouses(
+    pair_ptr: Array, pair_node: Array, fixed: Array, warehouse: Array, usable: Array, always: Array
+) -> None:
+    """Mark in `always` (bool[pairs]) the `WAREHOUSES` cheapest usable warehouses of each order."""
+    for order in range(pair_ptr.size - 1):
         for _ in range(WAREHOUSES):
             best = -1
-            for node in range(fixed.shape[1]):
-                free = warehouse[node] and usable[order, node] and not always[order, node]
-                if free and (best < 0 or fixed[order, node] < fixed[order, best]):
-                    best = node
-            if best >= 0:
-                always[order, best] = 1
+            for pair in range(pair_ptr[order], pair_ptr[order + 1]):
+                free = warehouse[pair_node[pair]] and usable[pair] and not always[pair]
+                if free and (best < 0 or fixed[pair] < fixed[best]):
+                    best = pair
+            if best < 0:
+                break
+            always[best] = True
 
 
 @kernel
@@ -166,45 +221,36 @@ def list_entries(
     holder_ptr: Array,
     holder_node: Array,
     available: Array,
-    by_price: Array,
-    chosen: Array,
-    candidate_count: Array,
+    candidate_ptr: Array,
     node: Array,
+    nodes: int,
     entry_count: Array,
     entry_line: Array,
     cell: Array,
-) -> tuple[int, int]:
-    """Write each order's chosen candidates, cheapest shipment first, and their entries; skip cells without stock.
+) -> int:
+    """Write the entries of each order's candidates (`node`), skipping cells without stock; how many there are.
 
-    `by_price` (int64[orders, nodes]) has each order's chosen nodes in that order, then -1. `candidate_count`
-    (int64[orders]) and `entry_count` (int64[candidates]) get the sizes of the nested ranges; returns how many
-    candidates and entries were written.
+    `entry_count` (int64[candidates], zeros) gets how many each candidate has.
     """
-    orders, nodes = chosen.shape
-    candidates, entries = 0, 0
-    place = np.empty(nodes, np.int64)
-    for order in range(orders):
-        size = np.zeros(nodes, np.int64)
+    entries = 0
+    mine, place = np.full(nodes, -1, np.int64), np.empty(nodes, np.int64)
+    for order in range(line_ptr.size - 1):
         first, stop = line_ptr[order], line_ptr[order + 1]
+        for at in range(candidate_ptr[order], candidate_ptr[order + 1]):
+            mine[node[at]] = at
         for line in range(first, stop):
             for at in range(holder_ptr[sku[line]], holder_ptr[sku[line] + 1]):
-                if chosen[order, holder_node[at]] and available[at] > 0:
-                    size[holder_node[at]] += 1
-        first_candidate = candidates
-        for i in by_price[order]:
-            if i < 0:
-                break
-            if size[i] > 0:
-                node[candidates] = i
-                candidates += 1
-        for at in range(first_candidate, candidates):
-            entry_count[at], place[node[at]] = size[node[at]], entries
-            entries += size[node[at]]
-        candidate_count[order] = candidates - first_candidate
+                if mine[holder_node[at]] >= 0 and available[at] > 0:
+                    entry_count[mine[holder_node[at]]] += 1
+        for at in range(candidate_ptr[order], candidate_ptr[order + 1]):
+            place[node[at]] = entries
+            entries += entry_count[at]
         for line in range(first, stop):
             for at in range(holder_ptr[sku[line]], holder_ptr[sku[line] + 1]):
-                i = holder_node[at]
-                if chosen[order, i] and available[at] > 0:
-                    entry_line[place[i]], cell[place[i]] = line - first, at
-                    place[i] += 1
-    return candidates, entries
+                one = holder_node[at]
+                if mine[one] >= 0 and available[at] > 0:
+                    entry_line[place[one]], cell[place[one]] = line - first, at
+                    place[one] += 1
+        for at in range(candidate_ptr[order], candidate_ptr[order + 1]):
+            mine[node[at]] = -1
+    return entries

@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from omo_core.allocation.arrays import Flags, Ints
+from omo_core.allocation.arrays import Ints
+from omo_core.allocation.chunks import ranges
 from omo_core.allocation.kernels import assign_in_turn, scratch_for
 from omo_core.allocation.long_orders import search_of
 from omo_core.allocation.plan import Plan
@@ -16,6 +17,8 @@ from omo_core.allocation.ruled_orders import serve_ruled_order
 from omo_core.allocation.search_kernels import serve_long_order
 
 NO_LIMIT: Final = 1 << 40
+WIDER: Final = 4
+"""How many times as many candidates by score an order gets that was left short."""
 
 
 def solve_greedy(problem: AllocationProblem) -> Plan:
@@ -23,15 +26,19 @@ def solve_greedy(problem: AllocationProblem) -> Plan:
 
     Orders up to `policy.max_exact_lines` are solved exactly on live stock over their candidates, longer ones, and
     those with a line that no one node holds whole, by the open-set heuristic. An order that is left short while some
-    node beyond its candidates still has what it lacks gets all nodes as candidates, and the wave is decided again.
+    node beyond its candidates still has what it lacks gets such nodes as candidates, and more of its own choice, and
+    the wave is decided again.
     """
     while True:
         taken, methods = run_in_turn(problem)
-        widened = _orders_to_widen(problem, taken)
-        if not widened.any():
+        order, node = _within_reach(problem, taken)
+        parts = problem.parts
+        if order.size:
+            limit = problem.limits
+            limit[order] = np.maximum(limit[order], WIDER * problem.policy.candidates)
+            problem = problem.with_nodes(order, node, limit)
+        if all(one is other for one, other in zip(problem.parts, parts, strict=True)):
             break
-        limits = np.where(widened | problem.complete, len(problem.index.nodes), problem.policy.candidates)
-        problem = problem.with_candidates(limits)
     return Plan(problem, taken, tuple(methods), solver="greedy", status="heuristic")
 
 
@@ -60,15 +67,18 @@ def run_in_turn(problem: AllocationProblem) -> tuple[NDArray[np.int32], list[str
     return taken, methods
 
 
-def _orders_to_widen(problem: AllocationProblem, taken: NDArray[np.int32]) -> Flags:
-    """Orders left short of a SKU that has units left somewhere, while not all nodes are their candidates."""
+def _within_reach(problem: AllocationProblem, taken: NDArray[np.int32]) -> tuple[Ints, Ints]:
+    """Each order left short with the nodes that have units left of what it lacks, unless it sees all nodes already."""
     missing, left = what_is_left(problem, taken)
-    left_of_sku = np.add.reduceat(np.append(left, 0), problem.stock.holder_ptr[:-1])
-    left_of_sku = np.where(np.diff(problem.stock.holder_ptr) > 0, left_of_sku, 0)
-    short = np.flatnonzero((missing > 0) & (left_of_sku[problem.columns.sku] > 0))
-    widened = np.zeros(problem.orders, dtype=np.bool_)
-    widened[np.searchsorted(problem.block.line_ptr, short, side="right") - 1] = True
-    return widened & ~problem.complete
+    holder_ptr = problem.stock.holder_ptr
+    full = np.flatnonzero(left > 0)
+    ptr = np.searchsorted(full, holder_ptr)
+    order_of_line = np.repeat(np.arange(problem.orders), np.diff(problem.block.line_ptr))
+    short = np.flatnonzero((missing > 0) & ~problem.complete[order_of_line])
+    sku = problem.columns.sku[short]
+    count = ptr[sku + 1] - ptr[sku]
+    cells = full[ranges(ptr[sku], ptr[sku + 1])]
+    return np.repeat(order_of_line[short], count), problem.stock.node[cells].astype(np.int64)
 
 
 def what_is_left(problem: AllocationProblem, taken: NDArray[np.int32]) -> tuple[Ints, Ints]:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from omo_core.allocation.arrays import Flags, Ints
 from omo_core.allocation.block import Block
-from omo_core.allocation.chunks import Chunk, block_of_chunk, build_chunk
+from omo_core.allocation.chunks import Chunk, block_of_chunk, build_chunk, rebuild_rows
 from omo_core.allocation.dual_kernels import mark_used
 from omo_core.allocation.kernels import scratch_for
 from omo_core.allocation.long_bound_kernels import bound_long_orders
 from omo_core.allocation.order_values import ascent_for, long_orders, node_limit
 from omo_core.allocation.prices import PRICE_PER_MINOR, Prices, scaled
 from omo_core.allocation.problem import AllocationProblem
+from omo_core.allocation.side_by_side import in_threads
 
-KEPT_ENTRIES: Final = 6_000_000
-"""Entries of the whole network that are kept from look to look, about 100 bytes each; beyond, they are made anew."""
+KEPT_ENTRIES: Final = 50_000_000
+"""Entries of the whole network that are kept from look to look, about 40 bytes each; beyond, they are made anew."""
 
 
 class Look(NamedTuple):
@@ -49,7 +49,7 @@ class WholeNetwork:
         holders = np.diff(problem.stock.holder_ptr)
         self.is_kept = int(holders[problem.columns.sku].sum()) <= KEPT_ENTRIES
         """Whether the whole network is small enough to be kept from look to look."""
-        self._kept: dict[int, tuple[Chunk, Block]] = {}
+        self._kept: dict[int, Block] = {}
 
     def look(self, problem: AllocationProblem, prices: Prices) -> Look:
         """Value the orders over all nodes, and grow the problem (this one's, or one grown from it)."""
@@ -57,11 +57,7 @@ class WholeNetwork:
         def one(part: Chunk) -> _Run:
             return self._look_at(problem, part, prices)
 
-        if self._threads > 1 and len(problem.parts) > 1:
-            with ThreadPoolExecutor(self._threads) as pool:
-                runs = list(pool.map(one, problem.parts))
-        else:
-            runs = [one(part) for part in problem.parts]
+        runs = in_threads(one, problem.parts, threads=self._threads)
         nothing = np.zeros(0, dtype=np.int64)
         values, order, node = (
             np.concatenate([nothing, *parts])
@@ -71,32 +67,33 @@ class WholeNetwork:
         return Look(values, grown, order, node)
 
     def _look_at(self, problem: AllocationProblem, part: Chunk, prices: Prices) -> _Run:
-        whole, block = self._whole(problem, part)
+        block, nodes = self._whole(problem, part), len(problem.index.nodes)
         values, used = _values_and_use(problem, block, prices)
-        nodes, row = len(problem.index.nodes), whole.row
+        at = np.flatnonzero(used)
+        row = np.searchsorted(block.candidate_ptr, at, side="right") - 1
         has = np.zeros((part.limit.size, nodes), dtype=np.bool_)
         has[part.row, part.node] = True
-        had = has[row, whole.node]
-        new = np.flatnonzero(used & ~had)
+        new = ~has[row, block.node[at]]
+        row, node = row[new], block.node[at[new]].astype(np.int64)
         grown = part
-        if new.size:
-            extra = np.union1d(part.extra, row[new] * nodes + whole.node[new])
-            grown = whole.only(used | had, extra, part.limit)
-        return _Run(values, grown, part.first + row[new], whole.node[new].astype(np.int64))
+        if row.size:
+            extra = np.union1d(part.extra, row * nodes + node)
+            grown = rebuild_rows(problem, part, np.unique(row), part.limit, extra)
+        return _Run(values, grown, part.first + row, node)
 
-    def _whole(self, problem: AllocationProblem, part: Chunk) -> tuple[Chunk, Block]:
-        """The run with all nodes, and its block in 1/64 minor units."""
+    def _whole(self, problem: AllocationProblem, part: Chunk) -> Block:
+        """The run with all nodes, in 1/64 minor units."""
         if part.first in self._kept:
             return self._kept[part.first]
         whole = part
         if not part.complete.all():
             every = np.full(part.limit.size, len(problem.index.nodes), dtype=np.int64)
             nothing = np.zeros(0, dtype=np.int64)
-            whole = build_chunk(problem, part.first, part.first + every.size, every, nothing)
-        made = whole, scaled(block_of_chunk(problem, whole))
+            whole = build_chunk(problem, part.first + np.arange(every.size), every, nothing)
+        block = scaled(block_of_chunk(problem, whole))
         if self.is_kept:
-            self._kept[part.first] = made
-        return made
+            self._kept[part.first] = block
+        return block
 
 
 def price_all_nodes(problem: AllocationProblem, prices: Prices, *, threads: int | None = None) -> Look:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from omo_core.allocation.arrays import Array, Flags, Ints
-from omo_core.allocation.candidate_kernels import NO_DISTANCE, great_circle_m
+from omo_core.allocation.candidate_kernels import NO_DISTANCE, great_circle_m, list_holders, measure_pairs
 from omo_core.allocation.columns import DemandColumns, StockColumns
 from omo_core.allocation.network_index import METHOD_CODE, METHODS, NetworkIndex
 from omo_core.allocation.policy_filters import NodeFilter, OrderFilter
@@ -18,6 +18,9 @@ from omo_core.model.errors import InvalidInput
 from omo_core.model.network import DeliveryMethod
 
 ALL_ORDERS: Final = OrderFilter()
+
+FAR_AT_ONCE: Final = 256
+"""Orders whose distances to all nodes are measured together."""
 
 UNIT_OF_RATE = 1_000_000
 """Rates are minor units for each 1,000 km, distances are metres."""
@@ -156,3 +159,55 @@ def block_of_pairs(
         distance_m=np.where(measured == NO_DISTANCE, unknown, measured),
         weight_g=(weights // np.diff(ptr))[:, None],
     )
+
+
+def pairs_of_holders(
+    index: NetworkIndex, demands: DemandColumns, orders: Ints, stock: StockColumns, unknown_distance_m: int
+) -> tuple[WholeNodes, Ints]:
+    """Each of these orders with every node that has units of something it wants, as flat pairs, and how many each has.
+
+    Pairs stand in the order of `orders`, those of an order by node. Most nodes of a large network hold nothing of an
+    order, so these are a fraction of the block of all pairs.
+    """
+    ptr, lines = lines_of(demands, orders)
+    sku, weight_g = demands.sku[lines], demands.weight_g[lines]
+    count = np.zeros(orders.size, dtype=np.int64)
+    held = np.empty(int(np.diff(stock.holder_ptr)[sku].sum()) + 1, dtype=np.int64)
+    size = list_holders(ptr, sku, stock.holder_ptr, stock.node, stock.available, len(index.nodes), count, held)
+    node, order = held[:size].copy(), np.repeat(orders, count)
+    measured = np.empty(size, dtype=np.int64)
+    measure_pairs(demands.xyz, demands.placed, order, index.xyz, index.placed, node, measured)
+    distance, unknown = measured, measured == NO_DISTANCE
+    if unknown.any():
+        distance = measured.copy()
+        distance[unknown] = np.maximum(_farthest_m(index, demands, order[unknown]), unknown_distance_m)
+    weights = np.add.reduceat(weight_g, ptr[:-1]) // np.diff(ptr) if orders.size else np.zeros(0, dtype=np.int64)
+    pairs = WholeNodes(
+        index=index,
+        demands=demands,
+        order=order,
+        node=node,
+        measured_m=measured,
+        distance_m=distance,
+        weight_g=np.repeat(weights, count),
+    )
+    return pairs, count
+
+
+def lines_of(demands: DemandColumns, orders: Ints) -> tuple[Ints, Ints]:
+    """Where the lines of each of these orders begin once they stand one after another, and which they are."""
+    first, size = demands.line_ptr[orders], demands.line_ptr[orders + 1] - demands.line_ptr[orders]
+    ptr = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
+    return ptr, np.repeat(first - ptr[:-1], size) + np.arange(ptr[-1])
+
+
+def _farthest_m(index: NetworkIndex, demands: DemandColumns, order: Ints) -> Ints:
+    """The farthest known distance of each of these orders to any node, `NO_DISTANCE` where none is known."""
+    asked, back = np.unique(order, return_inverse=True)
+    farthest = np.empty(asked.size, dtype=np.int64)
+    for first in range(0, asked.size, FAR_AT_ONCE):
+        some = asked[first : first + FAR_AT_ONCE]
+        measured = np.empty((some.size, len(index.nodes)), dtype=np.int64)
+        great_circle_m(demands.xyz[some], demands.placed[some], index.xyz, index.placed, measured)
+        farthest[first : first + some.size] = measured.max(axis=1)
+    return farthest[back]

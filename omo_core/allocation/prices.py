@@ -42,12 +42,12 @@ def scaled(block: Block) -> Block:
     dearest = max(int(dearest), int(block.fixed_minor.max(initial=0)), int(block.unit_minor.max(initial=0)))
     if dearest >= MAX_ORDER_MINOR:
         raise InvalidInput("one order could cost more than 2^48 minor units; lower the price of what is not served")
-    bands = block.band_minor * PRICE_PER_MINOR
+    bands, fixed = block.band_minor * PRICE_PER_MINOR, block.fixed_minor * PRICE_PER_MINOR
     base, gram = tariff_floors(block.band_ptr, block.band_up_to_g, bands)
     return block._replace(
         unserved_minor=block.unserved_minor * PRICE_PER_MINOR,
-        fixed_minor=block.fixed_minor * PRICE_PER_MINOR,
-        floor_minor=block.floor_minor * PRICE_PER_MINOR,
+        fixed_minor=fixed,
+        floor_minor=fixed if block.floor_minor is block.fixed_minor else block.floor_minor * PRICE_PER_MINOR,
         unit_minor=block.unit_minor * PRICE_PER_MINOR,
         band_minor=bands,
         floor_base_minor=base,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,17 @@ WARMTH: Final = 0.05
 """The first temperature, as a share of what an order costs on average."""
 NOISE: Final = 0.15
 """How far the choice of who moves on is blurred, as a share of what an order costs on average."""
+
+
+class Standing(NamedTuple):
+    """What a plan under work was at some moment."""
+
+    pick: Ints
+    """As in `State`."""
+    taken: NDArray[np.int32] | None
+    """As in `Primal`; None where it is all zeros."""
+    mended: Flags
+    windowed: Flags
 
 
 @dataclass
@@ -166,8 +177,8 @@ class Primal:
         return ruin_for(self.guide, self.block, *sizes, MOST_OUT, self.scratch.pick.size)
 
     def to_mend(self) -> Ints:
-        """The long orders, and the short ones with an unserved line: splitting a line may help them. None with rules."""
-        unserved = np.flatnonzero((self.state.pick < 0) & (self.block.quantity > 0))
+        """The long orders, and the short ones with an unserved line that can be split. None with rules."""
+        unserved = np.flatnonzero((self.state.pick < 0) & (self.block.quantity > 1))
         short = np.setdiff1d(np.unique(self.guide.order_of_line[unserved]), self.long)
         orders: Ints = np.concatenate([self.long, short[~self.mended[short]]])
         return np.extract(self.block.ruled[orders] == 0, orders)
@@ -205,17 +216,24 @@ class Primal:
             self.state.stock, self.state.capacity, self.taken,
         )  # fmt: skip
 
-    def methods(self) -> list[str]:
-        """How each order was decided, in the words of `OrderPlan.method`."""
-        names = np.where(self.windowed, "milp", "wave").astype("U7")
-        names[self.mended] = names[self.long] = "columns"
+    def now(self) -> Standing:
+        """The plan as it stands, kept from what comes after."""
+        taken = self.taken.copy() if self.long.size or self.mended.any() else None
+        return Standing(self.state.pick.copy(), taken, self.mended.copy(), self.windowed.copy())
+
+    def methods(self, standing: Standing | None = None) -> list[str]:
+        """How each order was decided, in the words of `OrderPlan.method`; as the plan stands, or stood."""
+        then = self.now() if standing is None else standing
+        names = np.where(then.windowed, "milp", "wave").astype("U7")
+        names[then.mended] = names[self.long] = "columns"
         return [str(name) for name in names]
 
-    def all_taken(self) -> NDArray[np.int32]:
-        """int32[entries]: the plan as it stands."""
-        taken = self.taken.copy()
-        served = np.flatnonzero(self.state.pick >= 0)
-        taken[self.state.pick[served]] = self.block.quantity[served]
+    def all_taken(self, standing: Standing | None = None) -> NDArray[np.int32]:
+        """int32[entries]: the plan as it stands, or stood."""
+        then = self.now() if standing is None else standing
+        taken = np.zeros_like(self.taken) if then.taken is None else then.taken.copy()
+        served = np.flatnonzero(then.pick >= 0)
+        taken[then.pick[served]] = self.block.quantity[served]
         return taken
 
 

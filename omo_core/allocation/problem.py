@@ -12,7 +12,7 @@ from omo_core.allocation.arrays import Array, Flags, Ints
 from omo_core.allocation.block import Block
 from omo_core.allocation.candidate_kernels import NO_DISTANCE
 from omo_core.allocation.cells import withhold
-from omo_core.allocation.chunks import Chunk, build_chunk, pointers, run_length
+from omo_core.allocation.chunks import Chunk, build_chunk, pointers, rebuild_rows, run_bounds
 from omo_core.allocation.columns import (
     DemandColumns,
     StockColumns,
@@ -27,6 +27,7 @@ from omo_core.allocation.network_index import NetworkIndex
 from omo_core.allocation.pairs import Pairs
 from omo_core.allocation.parcels import Parcels
 from omo_core.allocation.policy import SourcingPolicy
+from omo_core.allocation.side_by_side import in_threads
 from omo_core.allocation.special import NodeWork, special_columns, work_column
 from omo_core.model.errors import InvalidInput
 from omo_core.model.network import Network
@@ -58,7 +59,8 @@ class AllocationProblem:
     complete: Flags
     """bool[orders]: no node that could serve the order was left out of its candidates."""
     excluded_pairs: Mapping[str, int]
-    """How many (order, node) pairs each rule forbade, each pair counted for the first rule against it."""
+    """How many pairs of an order and a node that holds something for it each rule forbade, each pair counted for the
+    first rule against it."""
     demands: tuple[OrderDemand, ...] = ()
     """What the columns were read from; empty if they were given as columns."""
     work: Ints = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int64))
@@ -152,14 +154,18 @@ class AllocationProblem:
         nothing = np.zeros(0, dtype=np.int64)
         return self._rebuilt(limit, nothing, nothing)
 
-    def with_nodes(self, order: Ints, node: Ints) -> AllocationProblem:
-        """The same problem with these (order, node) pairs among the candidates too, where rules and stock allow it."""
+    def with_nodes(self, order: Ints, node: Ints, limit: Ints | None = None) -> AllocationProblem:
+        """The same problem with these (order, node) pairs among the candidates too, where rules and stock allow it.
+
+        With `limit` up to so many are chosen by score, as in `with_candidates`.
+        """
         for what, positions, size in (("orders", order, self.orders), ("nodes", node, len(self.index.nodes))):
             if positions.size and not 0 <= positions.min() <= positions.max() < size:
                 raise InvalidInput(f"the pairs to add name {what} that the problem does not have")
         if order.shape != node.shape:
             raise InvalidInput("the pairs to add need as many nodes as orders")
-        return self._rebuilt(self.limits, order.astype(np.int64), node.astype(np.int64))
+        chosen = self.limits if limit is None else limit
+        return self._rebuilt(chosen, order.astype(np.int64), node.astype(np.int64))
 
     @property
     def limits(self) -> Ints:
@@ -167,24 +173,25 @@ class AllocationProblem:
         return np.concatenate([np.zeros(0, dtype=np.int64), *(part.limit for part in self.parts)])
 
     def _rebuilt(self, limit: Ints, order: Ints, node: Ints) -> AllocationProblem:
-        """Build the runs of orders that change, keep the others."""
-        nodes = len(self.index.nodes)
-        length = run_length(self)
+        """Build the orders that change, keep the others."""
+        nodes, bounds = len(self.index.nodes), run_bounds(self)
         kept = {part.first: part for part in self.parts}
         in_order = np.argsort(order, kind="stable")
         order, node = order[in_order], node[in_order]
-        parts = []
-        for first in range(0, self.orders, length):
-            stop = min(first + length, self.orders)
-            part = kept.get(first)
+
+        def one(first: int, stop: int) -> Chunk:
+            part, asked = kept.get(first), limit[first:stop]
             new = slice(*np.searchsorted(order, (first, stop)))
-            extra = (order[new] - first) * nodes + node[new]
-            if part is not None:
-                extra = np.union1d(part.extra, extra)
-            if part is None or not (np.array_equal(part.limit, limit[first:stop]) and extra.size == part.extra.size):
-                part = build_chunk(self, first, stop, limit[first:stop], np.unique(extra))
-            parts.append(part)
-        return self.of_parts(parts)
+            extra = np.unique((order[new] - first) * nodes + node[new])
+            if part is None:
+                return build_chunk(self, np.arange(first, stop), asked, extra)
+            added = np.setdiff1d(extra, part.extra, assume_unique=True)
+            rows = np.union1d(np.flatnonzero(part.limit != asked), added // nodes)
+            if not rows.size:
+                return part
+            return rebuild_rows(self, part, rows, asked, np.union1d(part.extra, extra))
+
+        return self.of_parts(in_threads(one, bounds[:-1].tolist(), bounds[1:].tolist()))
 
     def of_parts(self, parts: Sequence[Chunk]) -> AllocationProblem:
         """The same problem with the candidates of these runs of orders, which follow one another."""
@@ -215,10 +222,13 @@ class AllocationProblem:
 
 def _join(problem: AllocationProblem, parts: Sequence[Chunk]) -> AllocationProblem:
     def together(name: str, dtype: type[np.generic]) -> Array:
-        return np.concatenate([np.zeros(0, dtype=dtype), *(getattr(part, name) for part in parts)]).astype(dtype)
+        every: Array = np.concatenate([np.zeros(0, dtype=dtype), *(getattr(part, name) for part in parts)])
+        return every.astype(dtype, copy=False)
 
     columns, node = problem.columns, together("node", np.int32)
-    measured_m, distance_m = together("measured_m", np.int64), together("distance_m", np.int64)
+    distance_m = measured_m = together("measured_m", np.int64)
+    if any(part.distance_m is not part.measured_m for part in parts):
+        distance_m = together("distance_m", np.int64)
     candidates = together("candidates", np.int64)
     block = Block(
         line_ptr=columns.line_ptr,

@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from omo_core.allocation.certificate import solve_dual_over_network
 from omo_core.allocation.columns_near import list_near
@@ -19,7 +18,7 @@ from omo_core.allocation.exact import solve_exact
 from omo_core.allocation.greedy import solve_greedy
 from omo_core.allocation.plan import Plan
 from omo_core.allocation.prices import PRICE_PER_MINOR, Prices
-from omo_core.allocation.primal import Primal, cost_of_taken
+from omo_core.allocation.primal import Primal, Standing, cost_of_taken
 from omo_core.allocation.problem import AllocationProblem
 from omo_core.allocation.windows import Limits, improve_pass
 from omo_core.allocation.work_budget import WorkBudget
@@ -128,17 +127,16 @@ class _Search:
     lower_bound_minor: int | None = field(init=False, default=None)
     prices: Prices | None = field(init=False, default=None)
     work: Primal | None = field(init=False, default=None)
-    taken: NDArray[np.int32] | None = field(init=False, default=None)
-    """int32[entries of the work's problem]: the best plan, once it is cheaper than the greedy one."""
-    methods: list[str] = field(init=False, default_factory=list)
-    decided: NDArray[np.bool_] = field(init=False)
+    now_minor: int = field(init=False, default=0)
+    """What the plan under work costs as it stands."""
+    found: Standing | None = field(init=False, default=None)
+    """The best plan under work, once it is cheaper than the greedy one."""
 
     def pieces(self) -> Iterator[str]:
         """Run the stages; each piece of work yields its stage's name."""
         self.best = solve_greedy(self.problem)
         self.cost_minor = self.greedy_minor = self.best.cost_minor
-        self.problem = self.best.problem
-        self.decided = np.zeros(self.problem.orders, dtype=np.bool_)
+        # The widened orders would come with every node; the prices add those that matter.
         yield "greedy"
         yield from self._price()
         if not self._is_proven() and self._is_tiny():
@@ -180,25 +178,23 @@ class _Search:
     def _improve(self) -> Iterator[str]:
         assert self.prices is not None
         self.work = work = Primal.begin(self.problem, self.prices, self.threads)
-        yield self._keep("plan")
-        work.move(3)
-        yield self._keep("moves")
-        work.chain(4)
-        yield self._keep("chains")
+        self.now_minor = cost_of_taken(self.problem, work.all_taken())
+        yield self._keep("plan", 0)
+        yield self._keep("moves", work.move(3))
+        yield self._keep("chains", work.chain(4))
         trials = round(self.budget.trials_per_order * work.turn.size)
         rounds = -(-trials // max(1, min(work.turn.size, PIECE_TRIALS)))
         for number in range(rounds):
             heat = 1.0 - number / rounds if number + 1 < rounds else 0.0
-            work.ruin(-(-trials // rounds), heat, number)
-            yield self._keep("ruin")
-        work.chain(2)
-        yield self._keep("chains")
+            yield self._keep("ruin", work.ruin(-(-trials // rounds), heat, number))
+        yield self._keep("chains", work.chain(2))
         yield from self._windows(work)
         orders = work.to_mend()
         for first in range(0, orders.size, PIECE_SPLITS):
+            before = cost_of_taken(self.problem, work.all_taken())
             for order in orders[first : first + PIECE_SPLITS].tolist():
                 work.mend(order)
-            yield self._keep("splits")
+            yield self._keep("splits", before - cost_of_taken(self.problem, work.all_taken()))
 
     def _windows(self, work: Primal) -> Iterator[str]:
         budget = self.budget
@@ -210,25 +206,24 @@ class _Search:
             saved = 0
             for saving in improve_pass(work, columns, number, limits):
                 saved += saving
-                yield self._keep("windows")
+                yield self._keep("windows", saving)
             if not saved:
                 break
 
-    def _keep(self, stage: str) -> str:
+    def _keep(self, stage: str, saved: int) -> str:
         """Remember the plan as it stands if it is the best."""
         assert self.work is not None
-        taken = self.work.all_taken()
-        cost = cost_of_taken(self.work.problem, taken)
-        if cost < self.cost_minor:
-            self.cost_minor, self.taken = cost, taken
-            self.methods = self.work.methods()
+        self.now_minor -= saved
+        if self.now_minor < self.cost_minor:
+            self.cost_minor, self.found = self.now_minor, self.work.now()
         return stage
 
     def plan(self) -> Plan:
         """The best plan so far."""
         plan = self.best
-        if self.taken is not None and self.work is not None:
-            plan = replace(plan, problem=self.work.problem, taken=self.taken, methods=tuple(self.methods))
+        if self.found is not None and self.work is not None:
+            taken, methods = self.work.all_taken(self.found), tuple(self.work.methods(self.found))
+            plan = replace(plan, problem=self.work.problem, taken=taken, methods=methods)
         bound = self.lower_bound_minor
         status = "optimal" if bound is not None and bound >= self.cost_minor else "heuristic"
         return replace(

@@ -253,8 +253,7 @@ class Cursor:
 
     def optional_child(self, key: str) -> Cursor | None:
         """The object in a field, or None where it is missing."""
-        value = self.fields.get(key)
-        return None if value is None else Cursor(value, parent=self, key=key)
+        return self.child(key) if self.has(key) else None
 
     def children(self, key: str) -> Iterator[Cursor]:
         """The objects in a list of at most `MAX_ENTRIES`; none where the list is missing."""

@@ -116,7 +116,8 @@ def test_pairs_are_counted_for_the_first_rule_against_them() -> None:
         order("near", ("X", 1), method=ONE_HOUR),
         order("again", ("X", 1), excluded_nodes=frozenset({"C"})),
     )
-    problem = Case(network(*nodes), demands, (), SourcingPolicy()).problem()
+    stock = ("X", "A", 1), ("X", "B", 1), ("X", "C", 1)
+    problem = Case(network(*nodes), demands, stock, SourcingPolicy()).problem()
     counted = {name: count for name, count in problem.excluded_pairs.items() if count}
     assert counted == {"excluded": 1, "method_not_offered": 1, "outside_one_hour_radius": 1}
 

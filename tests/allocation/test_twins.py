@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from omo_core.allocation import candidate_kernels, chunks, explain, greedy, solve_greedy
-from omo_core.allocation.candidate_kernels import great_circle_m
+from omo_core.allocation import candidate_kernels, chunks, explain, greedy, pairs, solve_greedy
+from omo_core.allocation.candidate_kernels import great_circle_m, measure_pairs
 from omo_core.allocation.greedy import run_in_turn
 from tests import naive
 from tests.allocation.cases import Case, random_case
@@ -37,6 +37,10 @@ def test_distances(seed: int) -> None:
     great_circle_m(a, known_a, b, known_b, ours)
     naive.great_circle_m(a, known_a, b, known_b, twin)
     assert (ours == twin).all()
+    row, node = dice.integers(0, 6, 9), dice.integers(0, 5, 9)
+    flat = np.empty(9, dtype=np.int64)
+    measure_pairs(a, known_a, row, b, known_b, node, flat)
+    assert (flat == ours[row, node]).all()
 
 
 @given(seed=SEEDS)
@@ -45,10 +49,12 @@ def test_candidates_and_entries(seed: int) -> None:
     case = random_case(seed, nodes=14, orders=10, most_lines=4)
     ours = case.problem()
     patched = with_twins(chunks, "choose_candidates", "keep_warehouses", "list_entries")
+    holders = with_twins(pairs, "list_holders", "measure_pairs")
     try:
         twin = case.problem()
     finally:
         patched.undo()
+        holders.undo()
     for name, one, other in zip(ours.block._fields, ours.block, twin.block, strict=True):
         assert np.array_equal(one, other), name
     assert np.array_equal(ours.complete, twin.complete)
