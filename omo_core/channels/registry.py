@@ -22,6 +22,7 @@ _BUILT_IN: Final[Mapping[str, str]] = {
     "jd": "omo_core.channels.jd:JdAdapter",
     "native": "omo_core.channels.native:NativeAdapter",
     "shopify": "omo_core.channels.shopify:ShopifyAdapter",
+    "square": "omo_core.channels.square:SquareAdapter",
     "taobao": "omo_core.channels.taobao:TaobaoAdapter",
 }
 
