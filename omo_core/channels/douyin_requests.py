@@ -87,8 +87,13 @@ def after_sale(after_sale_id: str, config: DouyinConfig) -> Request:
 
 
 def signed(request: Request, config: DouyinConfig, *, now: datetime, token: str | None) -> Request:
-    """The call with its public parameters and signature, both in the query; the parameters are the body."""
-    secret = config.secrets[0] if config.secrets else ""
+    """The call with its public parameters and signature, both in the query; the parameters are the body.
+
+    Raises `InvalidInput` where no secret is configured.
+    """
+    if not config.secrets:
+        raise InvalidInput("no secret is configured for this channel; configure the one its calls are signed with")
+    secret = config.secrets[0]
     public = {
         "app_key": config.app_key,
         "method": request.operation or "",

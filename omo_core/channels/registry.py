@@ -24,6 +24,7 @@ _BUILT_IN: Final[Mapping[str, str]] = {
     "shopify": "omo_core.channels.shopify:ShopifyAdapter",
     "square": "omo_core.channels.square:SquareAdapter",
     "taobao": "omo_core.channels.taobao:TaobaoAdapter",
+    "wechat_shop": "omo_core.channels.wechat_shop:WechatShopAdapter",
 }
 
 

@@ -12,6 +12,11 @@ from omo_core.testing.writers.native import (
 from omo_core.testing.writers.shopify import write_shopify_order
 from omo_core.testing.writers.square import write_square_event, write_square_order
 from omo_core.testing.writers.taobao import write_taobao_message, write_taobao_order
+from omo_core.testing.writers.wechat_shop import (
+    write_wechat_shop_notice,
+    write_wechat_shop_order,
+    write_wechat_shop_refund,
+)
 
 __all__ = [
     "write_douyin_order",
@@ -28,4 +33,7 @@ __all__ = [
     "write_square_order",
     "write_taobao_message",
     "write_taobao_order",
+    "write_wechat_shop_notice",
+    "write_wechat_shop_order",
+    "write_wechat_shop_refund",
 ]
