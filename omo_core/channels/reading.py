@@ -24,7 +24,7 @@ _MAX_DECIMAL_MAGNITUDE: Final = 30
 
 _OPENS, _CLOSES = b"[{", b"]}"
 _BRACKETS_ALIKE: Final = bytes.maketrans(_OPENS + _CLOSES, b"(())")
-_NO_BRACKETS: Final = bytes(code for code in range(256) if code not in _OPENS + _CLOSES)
+_NO_BRACKETS: Final = bytes(code for code in range(256) if code not in _OPENS + _CLOSES + b'"')
 _SUSPICIOUS_ESCAPE: Final = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
 
 
@@ -67,8 +67,9 @@ def _check_depth(body: bytes) -> None:
         return
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    outside_strings = b"".join(body.split(b'"')[::2])
-    brackets = outside_strings.translate(_BRACKETS_ALIKE, _NO_BRACKETS)
+    # Strings without brackets are empty now; dropping two quotes that meet leaves what is inside of others inside.
+    structure = body.translate(_BRACKETS_ALIKE, _NO_BRACKETS).replace(b'""', b"")
+    brackets = b"".join(structure.split(b'"')[::2])
     for _ in range(MAX_DEPTH):
         if not brackets:
             return

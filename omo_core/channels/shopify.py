@@ -1,4 +1,4 @@
-"""The Shopify channel: verifies webhooks, reads orders in them, and asks for the order where they hold only its id.
+"""The Shopify channel: verifies webhooks, reads orders, refunds and fulfilment orders, and carries out what is wanted.
 
 Source of headers and topics: https://shopify.dev/docs/api/webhooks.
 """
@@ -6,20 +6,39 @@ Source of headers and topics: https://shopify.dev/docs/api/webhooks.
 from __future__ import annotations
 
 import hashlib
-import re
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
+from omo_core.channels import shopify_requests
 from omo_core.channels.cursor import Cursor
-from omo_core.channels.dialect import Dialect, cancellation_of
-from omo_core.channels.intents import Capabilities
-from omo_core.channels.port import ChannelEvent, EventKind, Headers, Request, SoldLine, TillSale
+from omo_core.channels.dialect import Dialect, cancellation_of, sha256_of, with_headers
+from omo_core.channels.intents import (
+    Answer,
+    CancelOrder,
+    Capabilities,
+    FetchOrder,
+    Intent,
+    ListChanges,
+    Page,
+    ReadyForPickup,
+    Reference,
+    Request,
+    Response,
+    SetStock,
+    Ship,
+    cannot,
+)
+from omo_core.channels.port import ChannelEvent, EventKind, Headers, RefundNotice, SoldLine, TillSale
 from omo_core.channels.reading import read_json
 from omo_core.channels.shopify_delivery import ShopifyConfig
+from omo_core.channels.shopify_fulfilment import FulfilmentOrder, read_fulfilment_orders, with_fulfilment_orders
 from omo_core.channels.shopify_order import left_over_the_counter, read_order
+from omo_core.channels.shopify_refund import read_refund_notice
 from omo_core.channels.signing import header, verify_base64
-from omo_core.model.errors import ForgedSignature, UnreadableBody
+from omo_core.model.errors import ForgedSignature, InvalidInput, UnreadableBody
 from omo_core.model.orders import Order, OrderStatus
+from omo_core.model.refusals import Refusal
 from omo_core.model.values import Value
 
 ORDER_TOPICS: Final = frozenset(
@@ -32,14 +51,12 @@ ORDER_TOPICS: Final = frozenset(
 
 __all__ = ["ORDER_TOPICS", "ShopifyAdapter", "ShopifyConfig"]
 
-_SHOP_DOMAIN: Final = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com")
-
 
 class ShopifyAdapter(Dialect[ShopifyConfig]):
-    """Reads one shop's webhooks and order documents."""
+    """Reads one shop's webhooks and documents, and makes requests to it."""
 
     config_type: ClassVar[type[Value]] = ShopifyConfig
-    capabilities: ClassVar[Capabilities] = Capabilities(signs="HMAC-SHA256 of the body, in base64")
+    capabilities: ClassVar[Capabilities] = shopify_requests.CAPABILITIES
 
     def verify(self, headers: Headers, body: bytes, *, now: datetime | None = None) -> None:
         """Raise `ForgedSignature` unless a secret signed the raw body, and the shop is ours where one is configured."""
@@ -62,38 +79,119 @@ class ShopifyAdapter(Dialect[ShopifyConfig]):
         sha256 = hashlib.sha256(body).hexdigest()
         held: dict[str, Any]
         if topic in ORDER_TOPICS:
-            held = self._order_event(Cursor(document), sha256)
+            held = self._order_event(Cursor(document), sha256, headers)
         elif topic == "orders/edited":
-            held = self._fetching(EventKind.ORDER, Cursor(document).child("order_edit"), headers)
+            held = self._fetching(EventKind.ORDER, Cursor(document).child("order_edit"), "order_id", headers)
         elif topic == "refunds/create":
-            held = self._fetching(EventKind.REFUND, Cursor(document), headers)
+            refund = Cursor(document)
+            held = self._fetching(EventKind.REFUND, refund, "order_id", headers) | {"refund": self._notice(refund)}
         else:
             held = {"kind": EventKind.OTHER, "subject": _subject(document)}
         event_key = _header(headers, "Webhook-Id") or f"sha256:{topic}:{sha256}"
         return Cursor({}).build(ChannelEvent, channel=self.channel, event_key=event_key, topic=topic, **held)
 
     def parse_order(self, body: bytes, *more: bytes) -> Order:
-        """Read an order, bare or as {"order": {...}}; it is never split."""
-        del more
+        """Read an order, bare or as {"order": {...}}, and its fulfilment orders where they were fetched with it."""
         orders = self.parse_orders(body)
         if len(orders) != 1:
             raise UnreadableBody(f"$.orders holds {len(orders)} orders; send exactly one here")
-        return orders[0]
+        order = orders[0]
+        if len(more) > 1:
+            raise UnreadableBody(f"an order has one document of fulfilment orders, not {len(more)}; send that one")
+        for one in more:
+            order = with_fulfilment_orders(order, self.document(one), self.config, sha256_of(body, one))
+        return order
 
     def parse_orders(self, body: bytes) -> tuple[Order, ...]:
         """Read an order, bare or as {"order": {...}}, or a list of them, bare or as {"orders": [...]}."""
-        document = read_json(body, max_bytes=self.config.max_bytes)
         sha256 = hashlib.sha256(body).hexdigest()
-        if isinstance(document, list):
-            document = {"orders": document}
-        top = Cursor(document)
-        if top.has("orders"):
-            return tuple(read_order(order, self.config, sha256) for order in top.children("orders"))
-        if isinstance(top.fields.get("order"), dict):
-            top = top.child("order")
-        return (read_order(top, self.config, sha256),)
+        return tuple(read_order(one, self.config, sha256) for one in self._documents(body))
 
-    def _order_event(self, document: Cursor, sha256: str) -> dict[str, Any]:
+    def parse_refund(self, body: bytes) -> RefundNotice:
+        """Read one refund: bare, as {"refund": {...}}, or alone in a list; raises `UnreadableBody` or `InvalidMoney`."""
+        top = self.document(body)
+        found = list(top.documents("refunds")) if top.has("refunds") else [top]
+        if len(found) != 1:
+            raise UnreadableBody(f"$.refunds holds {len(found)} refunds; send exactly one here")
+        return read_refund_notice(top.child("refund") if top.has("refund") else found[0], self.channel)
+
+    def parse_fulfilment_orders(self, body: bytes) -> tuple[FulfilmentOrder, ...]:
+        """Read fulfilment orders, which `Ship` and `ReadyForPickup` name; raises `UnreadableBody`."""
+        return read_fulfilment_orders(self.document(body))
+
+    def make(self, intent: Intent) -> tuple[Request, ...] | Refusal:
+        """The requests of an intent; a refusal where it lacks what Shopify needs."""
+        try:
+            match intent:
+                case FetchOrder():
+                    return shopify_requests.order_requests(self.config, intent.external_id)
+                case ListChanges():
+                    return (shopify_requests.list_request(self.config, intent),)
+                case Ship():
+                    return shopify_requests.ship_requests(self.config, intent)
+                case ReadyForPickup():
+                    return (shopify_requests.pickup_request(self.config, intent),)
+                case SetStock():
+                    return shopify_requests.stock_requests(self.config, intent)
+                case CancelOrder():
+                    return (shopify_requests.cancel_request(self.config, intent),)
+        except shopify_requests.NotAsked as error:
+            return cannot(self.channel, intent.kind, str(error))
+        return super().make(intent)
+
+    def sign(self, request: Request, *, now: datetime, token: str | None = None) -> Request:
+        """The request with the access token of the app."""
+        del now
+        return with_headers(request, X_Shopify_Access_Token=token) if token else request
+
+    def read_answer(self, intent: Intent, request: Request, response: Response) -> Answer:
+        """What became of each item; the userErrors of a GraphQL answer are answers of the items they name."""
+        return shopify_requests.read_answer(intent, request, response)
+
+    def read_page(self, intent: ListChanges, body: bytes) -> Page:
+        """One page of orders in the order of their ids; a full page is followed by what comes after its last id.
+
+        Orders whose fulfilment orders are wanted too are references: fetch them.
+        """
+        sha256 = hashlib.sha256(body).hexdigest()
+        orders, references, unreadable, ids, met = [], [], [], [], 0
+        for one in self._documents(body):
+            met += 1
+            order_id = one.fields.get("id")
+            if isinstance(order_id, int) and not isinstance(order_id, bool) and order_id > 0:
+                ids.append(order_id)
+            try:
+                order = read_order(one, self.config, sha256)
+                if self._wants_more(order, one):
+                    references.append(Reference(external_id=order.external_id, updated_at=order.updated_at))
+                else:
+                    orders.append(order)
+            except InvalidInput as error:
+                unreadable.append((str(order_id)[:100] if isinstance(order_id, int) else one.path, str(error)[:2_000]))
+        full = met >= self.capabilities.page_size
+        if full and not ids:
+            raise UnreadableBody("$.orders is a full page without a single id, so there is no next one to ask for")
+        return Page(
+            orders=tuple(orders),
+            references=tuple(references),
+            unreadable=tuple(unreadable),
+            following=intent.model_copy(update={"cursor": str(max(ids))}) if full else None,
+        )
+
+    def _wants_more(self, order: Order, document: Cursor) -> bool:
+        """Whether the order is to be fetched with its fulfilment orders: not once it is off, or gone at the till."""
+        wanted = self.config.fulfilment_orders and order.status is not OrderStatus.CANCELLED
+        return wanted and not left_over_the_counter(document)
+
+    def _documents(self, body: bytes) -> Iterator[Cursor]:
+        document = read_json(body, max_bytes=self.config.max_bytes)
+        top = Cursor({"orders": document} if isinstance(document, list) else document)
+        if top.has("orders"):
+            yield from top.documents("orders")
+        else:
+            yield top.child("order") if isinstance(top.fields.get("order"), dict) else top
+
+    def _order_event(self, document: Cursor, sha256: str, headers: Headers) -> dict[str, Any]:
         order = read_order(document, self.config, sha256)
         held: dict[str, Any] = {"kind": EventKind.ORDER, "order": order, "subject": order.external_id}
         if order.status is OrderStatus.CANCELLED:
@@ -103,6 +201,8 @@ class ShopifyAdapter(Dialect[ShopifyConfig]):
             sale = self._counter_sale(document, order)
             if sale is not None:
                 held |= {"kind": EventKind.COUNTER_SALE, "counter_sale": sale}
+        elif self._wants_more(order, document):
+            return self._fetching(EventKind.ORDER, document, "id", headers)
         return held
 
     def _counter_sale(self, document: Cursor, order: Order) -> TillSale | None:
@@ -122,18 +222,24 @@ class ShopifyAdapter(Dialect[ShopifyConfig]):
             lines=tuple(document.build(SoldLine, sku=line.sku, quantity=line.quantity) for line in goods),
         )
 
-    def _fetching(self, kind: EventKind, document: Cursor, headers: Headers) -> dict[str, Any]:
+    def _fetching(self, kind: EventKind, document: Cursor, key: str, headers: Headers) -> dict[str, Any]:
         """The webhook has only what changed, and for old quantities: get the order as it now is."""
-        order_id = document.identifier("order_id")
-        if not (order_id.isascii() and order_id.isdigit()):
-            document.fail("order_id", "is no Shopify id", "send the order's number")
-        # The header is not signed, so it may choose among Shopify's shops and nothing else.
-        shop = self.config.shop_domain or _header(headers, "Shop-Domain") or ""
-        if not _SHOP_DOMAIN.fullmatch(shop):
-            raise UnreadableBody("the shop is not known; set shop_domain in the configuration, as name.myshopify.com")
-        url = f"https://{shop}/admin/api/{self.config.api_version}/orders/{order_id}.json"
-        request = Request(url=url, headers=(("Accept", "application/json"),))
-        return {"kind": kind, "subject": order_id, "fetch": (request,)}
+        order_id = document.identifier(key)
+        if not (order_id.isascii() and order_id.isdigit() and len(order_id) <= 20):
+            document.fail(key, "is no Shopify id", "send the order's number")
+        try:
+            # The header is not signed, so it may choose among Shopify's shops and nothing else.
+            fetch = shopify_requests.order_requests(self.config, order_id, _header(headers, "Shop-Domain"))
+        except shopify_requests.NotAsked as error:
+            raise UnreadableBody(str(error)) from None
+        return {"kind": kind, "subject": order_id, "fetch": fetch}
+
+    def _notice(self, refund: Cursor) -> RefundNotice | None:
+        """The refund as its own body tells it; None where that is not enough, since the order is fetched anyway."""
+        try:
+            return read_refund_notice(refund, self.channel)
+        except InvalidInput:
+            return None
 
 
 def _header(headers: Headers, name: str) -> str | None:

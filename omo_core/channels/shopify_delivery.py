@@ -27,9 +27,14 @@ class ShopifyConfig(DialectConfig):
     shop_domain: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*\.myshopify\.com$")] | None = None
     """Messages of another shop are refused; None takes any shop that signs with these secrets."""
     api_version: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}$")] = "2025-07"
-    """Of the Admin API, in requests that fetch an order."""
+    """Of the Admin API, in the address of every request."""
     locations: Mapping[str, NodeId] = {}
-    """Shopify location id to our node, for counter sales; a location not listed is its own node id."""
+    """Shopify location id to our node, for counter sales and pickups; a location not listed is its own node id."""
+    fulfilment_orders: bool = False
+    """Fetch an order together with its fulfilment orders, one request more: they tell how each line is delivered and
+    whether it is on hold. A message of an order then says what to fetch instead of holding the order."""
+    notify_buyers: bool = False
+    """Let Shopify write to the buyer when a parcel is told."""
     pickup_nodes: Mapping[str, NodeId] = {}
     """Code or title of a shipping line to the node where its orders are collected."""
     one_hour_services: tuple[str, ...] = ()
@@ -46,6 +51,7 @@ def read_delivery(document: Cursor, config: ShopifyConfig) -> Delivery:
     """
     service, method, pickup_node, deliver_by = None, DeliveryMethod.SHIP, None, None
     address = document.optional_child("shipping_address")
+    ways: set[bool] = set()
     for shipping in document.children("shipping_lines"):
         if shipping.boolean("is_removed", False):
             continue
@@ -56,8 +62,11 @@ def read_delivery(document: Cursor, config: ShopifyConfig) -> Delivery:
             method = DeliveryMethod.ONE_HOUR
         # With an address the parcel travels, whatever the shipping line is called.
         named = next((config.pickup_nodes[name] for name in names if name in config.pickup_nodes), None)
+        ways.add(named is not None)
         if address is None and named is not None:
             method, pickup_node = DeliveryMethod.PICKUP, named
+    if len(ways) > 1:
+        document.odd("shipping_lines", "names a pickup and a parcel, and not which lines; fetch the fulfilment orders")
     if config.trust_note_attributes:
         attributes = _note_attributes(document)
         pickup_node = attributes.get(PICKUP_ATTRIBUTE, pickup_node)

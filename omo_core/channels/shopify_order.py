@@ -6,24 +6,25 @@ Source of the fields: https://shopify.dev/docs/api/admin-rest/latest/resources/o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Final
 
 from omo_core.channels.cursor import Cursor, microseconds
 from omo_core.channels.dialect import build_order
-from omo_core.channels.fields import free_text
+from omo_core.channels.fields import free_text, state
 from omo_core.channels.shopify_delivery import ShopifyConfig, read_delivery
-from omo_core.model.errors import InvalidMoney, UnreadableBody
-from omo_core.model.orders import (
-    LineAmounts,
-    Order,
-    OrderAmounts,
-    OrderLine,
-    OrderStatus,
-    PaymentStatus,
-    Refund,
+from omo_core.channels.shopify_money import (
+    Allocations,
+    is_pos,
+    read_allocations,
+    read_amounts,
+    read_discounts,
+    read_payments,
+    total,
 )
+from omo_core.channels.shopify_refund import read_refund, refunded_quantities
+from omo_core.model.errors import UnreadableBody
+from omo_core.model.orders import LineAmounts, Order, OrderLine, OrderStatus, PaymentStatus
 
 _PAYMENT: Final[Mapping[str, PaymentStatus]] = {
     "pending": PaymentStatus.PENDING,
@@ -33,7 +34,15 @@ _PAYMENT: Final[Mapping[str, PaymentStatus]] = {
     "partially_refunded": PaymentStatus.PARTIALLY_REFUNDED,
     "refunded": PaymentStatus.REFUNDED,
     "voided": PaymentStatus.VOIDED,
+    # An authorisation that was not captured in time: there is no money, as after a void.
+    "expired": PaymentStatus.VOIDED,
 }
+
+_FULFILLED: Final[Mapping[str, bool]] = {
+    **dict.fromkeys(("unfulfilled", "partial", "restocked", "pending", "on_hold", "scheduled", "in_progress"), False),
+    "fulfilled": True,
+}
+"""Whether an order's fulfillment_status says that all has gone; the documentation calls the list open."""
 
 
 def read_order(document: Cursor, config: ShopifyConfig, sha256: str) -> Order:
@@ -47,11 +56,14 @@ def read_order(document: Cursor, config: ShopifyConfig, sha256: str) -> Order:
     noise = is_pos(document)
     refunded: Counter[str] = Counter()
     for refund in document.children("refunds"):
-        refunded.update(dict(_refunded_quantities(refund)))
-    lines = tuple(_line(line, currency, refunded, noise) for line in document.children("line_items"))
-    if not lines:
-        document.fail("line_items", "is missing or empty", "send the whole order with at least one line")
+        refunded.update(refunded_quantities(refund))
+    lines, by_line = _lines(document, currency, refunded, noise)
+    shipping = list(document.children("shipping_lines"))
+    off_shipping = [read_allocations(line, currency, noise) for line in shipping]
+    allocated = (*(allocations for _, allocations in by_line), *off_shipping)
     updated_at = document.instant("updated_at")
+    payment = state(document, "financial_status", _PAYMENT, PaymentStatus.UNKNOWN)
+    customer = document.optional_child("customer")
     return build_order(
         document,
         channel=config.channel,
@@ -59,7 +71,7 @@ def read_order(document: Cursor, config: ShopifyConfig, sha256: str) -> Order:
         display_number=document.optional_identifier("name") or document.optional_identifier("order_number"),
         source_version=microseconds(updated_at),
         status=_status(document),
-        payment=_PAYMENT.get(document.optional_text("financial_status") or "", PaymentStatus.UNKNOWN),
+        payment=payment,
         placed_at=document.instant("created_at"),
         updated_at=updated_at,
         cancelled_at=document.optional_instant("cancelled_at"),
@@ -71,16 +83,16 @@ def read_order(document: Cursor, config: ShopifyConfig, sha256: str) -> Order:
         else None,
         lines=lines,
         deliveries=(read_delivery(document, config),),
-        amounts=_amounts(document, lines, currency, noise),
-        refunds=tuple(_refund(refund, currency, updated_at) for refund in document.children("refunds")),
+        amounts=read_amounts(document, lines, shipping, currency, sum(minor for one in allocated for _, minor in one)),
+        refunds=tuple(read_refund(refund, currency, updated_at) for refund in document.children("refunds")),
         note=free_text(document, "note"),
         body_sha256=sha256,
+        payments=read_payments(document, currency, payment),
+        discounts=read_discounts(document, by_line, off_shipping),
+        buyer=customer.optional_identifier("id") if customer else None,
+        # Over REST a hold is told by the fulfilment orders; the order itself has this word where it tells of it.
+        hold_reason="on_hold" if document.optional_text("fulfillment_status") == "on_hold" else None,
     )
-
-
-def is_pos(document: Cursor) -> bool:
-    """Whether Shopify's point of sale made the order."""
-    return document.optional_text("source_name") == "pos"
 
 
 def left_over_the_counter(document: Cursor) -> bool:
@@ -109,13 +121,29 @@ def _check_resource(document: Cursor) -> None:
 
 
 def _status(document: Cursor) -> OrderStatus:
+    finished = state(document, "fulfillment_status", _FULFILLED, False) or left_over_the_counter(document)
     if document.has("cancelled_at"):
         return OrderStatus.CANCELLED
-    finished = document.optional_text("fulfillment_status") == "fulfilled" or left_over_the_counter(document)
     return OrderStatus.CLOSED if finished or document.has("closed_at") else OrderStatus.OPEN
 
 
-def _line(line: Cursor, currency: str, refunded: Mapping[str, int], noise: bool) -> OrderLine:
+def _lines(
+    document: Cursor, currency: str, refunded: Mapping[str, int], noise: bool
+) -> tuple[tuple[OrderLine, ...], list[tuple[str, Allocations]]]:
+    """The lines, and by line what each discount takes off."""
+    lines: list[OrderLine] = []
+    by_line: list[tuple[str, Allocations]] = []
+    for one in document.children("line_items"):
+        allocations = read_allocations(one, currency, noise)
+        line = _line(one, currency, refunded, noise, sum(minor for _, minor in allocations))
+        lines.append(line)
+        by_line.append((line.line, allocations))
+    if not lines:
+        document.fail("line_items", "is missing or empty", "send the whole order with at least one line")
+    return tuple(lines), by_line
+
+
+def _line(line: Cursor, currency: str, refunded: Mapping[str, int], noise: bool, discount_minor: int) -> OrderLine:
     line_id = line.identifier("id")
     quantity = line.quantity("quantity")
     # Older versions of the API have no current_quantity: what was refunded or removed is no longer wanted.
@@ -135,86 +163,7 @@ def _line(line: Cursor, currency: str, refunded: Mapping[str, int], noise: bool)
             LineAmounts,
             list_unit_price_minor=unit_minor,
             gross_minor=quantity * unit_minor,
-            discount_minor=_sum(line.children("discount_allocations"), "amount", currency, noise),
-            tax_minor=_sum(line.children("tax_lines"), "price", currency, noise),
+            discount_minor=discount_minor,
+            tax_minor=total(line.children("tax_lines"), "price", currency, noise),
         ),
     )
-
-
-def _sum(parts: Iterable[Cursor], key: str, currency: str, noise: bool = False) -> int:
-    return sum(part.amount(key, currency, noise=noise) for part in parts)
-
-
-def _amounts(document: Cursor, lines: tuple[OrderLine, ...], currency: str, noise: bool) -> OrderAmounts:
-    shipping = list(document.children("shipping_lines"))
-    allocated = sum(line.amounts.discount_minor for line in lines if line.amounts)
-    allocated += sum(_sum(line.children("discount_allocations"), "amount", currency, noise) for line in shipping)
-    included = document.boolean("duties_included", False)
-    duties = 0 if included else _shop_minor(document, "original_total_duties_set", currency)
-    # A tip that stands among the lines is in their sum already.
-    tip_is_line = any(line.has("tip") for line in document.children("line_items"))
-    tax = _sum(document.children("tax_lines"), "price", currency, noise)
-    return document.build(
-        OrderAmounts,
-        taxes_included=document.boolean("taxes_included", False),
-        line_gross_minor=sum(line.amounts.gross_minor for line in lines if line.amounts),
-        discount_minor=document.amount("total_discounts", currency, allocated, noise=noise),
-        shipping_minor=_sum(shipping, "price", currency, noise),
-        tax_minor=document.amount("total_tax", currency, tax, noise=noise),
-        tip_minor=0 if tip_is_line else document.amount("total_tip_received", currency, 0, noise=noise),
-        fee_minor=duties + _shop_minor(document, "original_total_additional_fees_set", currency),
-        total_minor=document.amount("total_price", currency, noise=noise),
-    )
-
-
-def _shop_minor(cursor: Cursor, key: str, currency: str) -> int:
-    """Minor units of a two-currency amount in the shop's own currency, the order's; 0 where it is missing."""
-    both = cursor.optional_child(key)
-    if both is None:
-        return 0
-    money = both.child("shop_money")
-    if money.currency("currency_code") != currency:
-        path = f"{money.path}.currency_code"
-        raise InvalidMoney(f"{path} is not the order's {currency}; send the shop's money in one currency", path=path)
-    return money.amount("amount", currency)
-
-
-def _refunded_quantities(refund: Cursor) -> Iterable[tuple[str, int]]:
-    quantities: Counter[str] = Counter()
-    for line in refund.children("refund_line_items"):
-        quantities[line.identifier("line_item_id")] += line.quantity("quantity")
-    return quantities.items()
-
-
-def _refund(refund: Cursor, currency: str, updated_at: datetime) -> Refund:
-    return refund.build(
-        Refund,
-        refund=refund.identifier("id"),
-        created_at=refund.optional_instant("created_at") or refund.optional_instant("processed_at") or updated_at,
-        refunded_to_buyer_minor=_refunded_minor(refund, currency),
-        quantities=tuple(_refunded_quantities(refund)),
-    )
-
-
-def _refunded_minor(refund: Cursor, currency: str) -> int:
-    """What went back to the buyer: the successful transactions, or the items where those are in another currency.
-
-    A line removed by an edit is a refund without transactions: goods leave the order, no money moves.
-    """
-    paid_back = [
-        transaction
-        for transaction in refund.children("transactions")
-        if transaction.optional_text("kind") == "refund" and transaction.optional_text("status") == "success"
-    ]
-    if all((one.optional_text("currency") or currency) == currency for one in paid_back):
-        return _sum(paid_back, "amount", currency)
-    # subtotal and total_tax are JSON floats; their _set twins are exact.
-    items = sum(
-        _shop_minor(line, "subtotal_set", currency) + _shop_minor(line, "total_tax_set", currency)
-        for line in refund.children("refund_line_items")
-    )
-    adjustments = sum(
-        _shop_minor(one, "amount_set", currency) + _shop_minor(one, "tax_amount_set", currency)
-        for one in refund.children("order_adjustments")
-    )
-    return items - adjustments

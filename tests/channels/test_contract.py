@@ -1,8 +1,7 @@
 from omo_core.channels.intents import StockMode
 from omo_core.channels.native import NativeAdapter, NativeConfig
 from omo_core.channels.port import Cancellation, RefundNotice, SoldLine, TillSale
-from omo_core.channels.shopify import ShopifyAdapter, ShopifyConfig
-from omo_core.model.orders import OrderStatus, Refund, RefundStatus
+from omo_core.model.orders import Refund, RefundStatus
 from omo_core.testing.contracts import ChannelAdapterContract
 from omo_core.testing.samples import Samples
 from omo_core.testing.writers import (
@@ -11,14 +10,12 @@ from omo_core.testing.writers import (
     write_native_counter_sale,
     write_native_order,
     write_native_refund,
-    write_shopify_order,
 )
 from omo_core.testing.writers.native import native_cancellation_document, native_order_document
 from tests.channels.orders import NOON, plain_order
 
 SECRET = "correct horse"
 ORDER = plain_order()
-CANCELLED = ORDER.model_copy(update={"status": OrderStatus.CANCELLED, "cancelled_at": NOON})
 CANCELLATION = Cancellation(channel="web", external_id="1", source_version=1, cancelled_at=NOON, reason="customer")
 SALE = TillSale(
     channel="till", external_id="T-1", node="TPE-01", sold_at=NOON, lines=(SoldLine(sku="TEA-100", quantity=1),)
@@ -48,13 +45,3 @@ class TestNative(ChannelAdapterContract):
     )
     refunds = (write_native_refund(NOTICE.model_copy(update={"channel": "native"}), "USD", secret=SECRET)[1],)
     samples = Samples(location="TPE-01", modes=tuple(StockMode))
-
-
-class TestShopify(ChannelAdapterContract):
-    adapter = ShopifyAdapter(ShopifyConfig(secrets=(SECRET,), shop_domain="example.myshopify.com"))
-    messages = (
-        write_shopify_order(ORDER, secret=SECRET, webhook_id="w-1"),
-        write_shopify_order(CANCELLED, secret=SECRET, topic="orders/cancelled", webhook_id="w-2"),
-        write_shopify_order(ORDER, secret=SECRET),
-        write_shopify_order(ORDER, secret=SECRET, topic="orders/paid"),
-    )

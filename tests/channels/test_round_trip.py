@@ -96,9 +96,7 @@ def test_native_carries_what_no_other_dialect_does() -> None:
         }
     )
     assert read_back(NATIVE, write_native_order, rich) == rich
-    with pytest.raises(
-        InvalidInput, match="amounts, rounding, deliveries, gift, masked or token, source_version, gross"
-    ):
+    with pytest.raises(InvalidInput, match="amounts, deliveries, gift, masked or token, source_version, gross"):
         write_shopify_order(rich, secret=SECRET)
 
 

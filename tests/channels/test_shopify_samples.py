@@ -146,6 +146,53 @@ NO_ORDERS: dict[str, str] = {
 }
 
 
+# file -> (order, refunded to the buyer, units of lines, whether goods come back)
+REFUNDS: dict[str, tuple[str, int, list[int], bool | None]] = {
+    "pyapi_refund.json": ("450789469", 20900, [1, 1], None),
+    "rb_refund_create_a.json": ("450789469", 4194, [1], False),
+    "rb_refund_create_b_multicurrency.json": ("450789469", 500, [], False),
+    "rb_refunds_list.json": ("450789469", 20900, [1, 1], None),
+    "webhook_valmi_refund_created_0.json": ("5364772372694", 325656, [2, 2], False),
+}
+
+# file -> the reason it is no refund
+NO_REFUNDS: dict[str, str] = {
+    "official_webhook_sample_2022_04_Refund.json": "$.created_at is missing or empty",
+    "pyapi_refund_calculate.json": "$.refund begins with 'shipping' and has no order_id",
+    "rb_refund_calculate_a.json": "$.refund begins with 'shipping' and has no order_id",
+    "rb_refund_calculate_b.json": "$.refund begins with 'shipping' and has no order_id",
+}
+
+# file -> (fulfilment order, location, finished, why it is on hold) of each
+FULFILMENT_ORDERS: dict[str, list[tuple[str, str, bool, str | None]]] = {
+    "goshopify_fulfillment_order.json": [
+        ("255858046", "3183479", False, "incorrect_address: the apartment number is missing.")
+    ],
+    "rb_fulfillment_order_cancel.json": [("1046000824", "24826418", True, None)],
+    "rb_fulfillment_order_hold.json": [
+        ("1046000827", "24826418", False, "inventory_out_of_stock: Not enough inventory to complete this work.")
+    ],
+    "rb_fulfillment_orders_financial.json": [("1046000836", "24826418", False, None)],
+    "rb_fulfillment_orders_of_order.json": [("1046000823", "24826418", False, None)],
+}
+
+# file -> (amount, lines it is split over) of each discount
+DISCOUNTS: dict[str, list[tuple[int, int]]] = {
+    "hk_webhook_create_code_fixed20_4lines.json": [(2000, 4), (500, 1)],
+    "hk_webhook_create_code_fixed_4lines.json": [(1000, 4), (500, 1)],
+    "hk_webhook_create_code_fixed_plus_line_discount.json": [(1000, 3), (500, 1)],
+    "hk_webhook_create_line_discount_no_address.json": [(500, 1)],
+    "official_webhook_sample_2022_04_Order.json": [(500, 1)],
+    "rb2026_orders_list.json": [(1000, 3)],
+    "rb_order_cancel_plain.json": [(1000, 3)],
+    "rb_order_close.json": [(1000, 3)],
+    "rb_order_create_jane_ship.json": [(1791, 1)],
+    "rb_orders_authorized.json": [(1000, 3)],
+    "rb_orders_partially_refunded_discount_tenoff.json": [(1000, 3)],
+    "webhook_valmi_order_cancelled_0.json": [(0, 0)],
+}
+
+
 def body_of(name: str) -> bytes:
     return (FACTS / "samples" / "shopify" / name).read_bytes()
 
@@ -169,6 +216,48 @@ def test_an_order_is_read(name: str) -> None:
     assert order.body_sha256 == hashlib.sha256(body_of(name)).hexdigest()
 
 
+@pytest.mark.parametrize("name", ORDERS)
+def test_discounts_are_split_as_the_channel_split_them(name: str) -> None:
+    (order,) = ADAPTER.parse_orders(body_of(name))
+    assert [(one.amount_minor, len(one.shares)) for one in order.discounts] == DISCOUNTS.get(name, [])
+    assert order.amounts is not None
+    if order.discounts:
+        assert sum(one.amount_minor for one in order.discounts) == order.amounts.discount_minor
+    assert {one.code.value for one in order.oddities} <= {"no_item_code", "money_does_not_add_up"}
+
+
+def test_the_tables_name_every_refund_and_fulfilment_order(channel_facts: Path) -> None:
+    files = {file.name for file in (channel_facts / "samples" / "shopify").iterdir() if file.suffix == ".json"}
+    refunds = {name for name in files if "_refund" in name or "_Refund" in name} - ORDERS.keys()
+    assert refunds == REFUNDS.keys() | NO_REFUNDS.keys()
+    work = {name for name in files if "_fulfillment_order" in name and not name.endswith("_move.json")}
+    assert work == FULFILMENT_ORDERS.keys()
+
+
+@pytest.mark.parametrize("name", REFUNDS)
+def test_a_refund_is_read(name: str) -> None:
+    order, refunded_minor, quantities, comes_back = REFUNDS[name]
+    notice = ADAPTER.parse_refund(body_of(name))
+    assert (notice.external_id, notice.refund.refunded_to_buyer_minor) == (order, refunded_minor)
+    assert [quantity for _, quantity in notice.refund.quantities] == quantities
+    assert (notice.returns_goods, notice.refund.status) == (comes_back, "done")
+
+
+@pytest.mark.parametrize("name", NO_REFUNDS)
+def test_what_is_no_refund_is_refused_with_its_reason(name: str) -> None:
+    with pytest.raises(UnreadableBody) as refusal:
+        ADAPTER.parse_refund(body_of(name))
+    assert NO_REFUNDS[name] in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", FULFILMENT_ORDERS)
+def test_a_fulfilment_order_is_read(name: str) -> None:
+    work = ADAPTER.parse_fulfilment_orders(body_of(name))
+    assert [(one.fulfilment_order, one.location, one.finished, one.hold_reason) for one in work] == FULFILMENT_ORDERS[
+        name
+    ]
+
+
 @pytest.mark.parametrize("name", NO_ORDERS)
 def test_what_is_no_order_is_refused_with_its_reason(name: str) -> None:
     with pytest.raises(UnreadableBody) as refusal:
@@ -181,6 +270,7 @@ def test_a_webhook_is_understood(name: str) -> None:
     topic, kind, subject = WEBHOOKS[name]
     event = ADAPTER.parse_event({"X-Shopify-Topic": topic, "X-Shopify-Webhook-Id": "w-1"}, body_of(name))
     assert (event.topic, event.kind, event.subject, event.event_key) == (topic, kind, subject, "w-1")
+    assert (event.refund is not None) == (name in REFUNDS)
     if topic in ("orders/edited", "refunds/create"):
         assert event.fetch[0].url == f"https://example.myshopify.com/admin/api/2025-07/orders/{subject}.json"
 
@@ -218,6 +308,10 @@ def test_details_of_real_orders() -> None:
     assert [(one.refunded_to_buyer_minor, one.quantities) for one in order.refunds] == [
         (325656, (("13347497050326", 2), ("13347497083094", 2)))
     ]
+    (paid,) = ADAPTER.parse_orders(body_of("hk_webhook_create_code_fixed20_4lines.json"))
+    assert [(one.method, one.amount_minor) for one in paid.payments] == [("manual", 39400)]
+    assert paid.amounts is not None
+    assert (paid.buyer, paid.amounts.presentment_total_minor) == ("8658316394796", 39400)
     (card,) = ADAPTER.parse_orders(body_of("webhook_valmi_order_fulfilled_0.json"))
     assert [line.physical for line in card.lines] == [False]
     (yen,) = ADAPTER.parse_orders(body_of("jpy_order_1003.json"))

@@ -99,11 +99,11 @@ MUTANTS: Final = (
         edits=(
             Edit(
                 "omo_core/channels/shopify.py",
-                "verify_base64(self._config.secrets, body,",
-                f"verify_base64(self._config.secrets, {_CANONICAL},",
+                "verify_base64(self.config.secrets, body,",
+                f"verify_base64(self.config.secrets, {_CANONICAL},",
             ),
         ),
-        killers=("tests/channels/test_contract.py::TestShopify::test_a_body_written_anew_is_forged",),
+        killers=("tests/channels/test_shopify_contract.py::TestShopify::test_a_body_written_anew_is_forged",),
         shows="ForgedSignature was not raised",
     ),
 )

@@ -9,7 +9,7 @@ from omo_core.testing.writers.native import (
     write_native_order,
     write_native_refund,
 )
-from omo_core.testing.writers.shopify import write_shopify_order
+from omo_core.testing.writers.shopify import write_shopify_order, write_shopify_refund
 from omo_core.testing.writers.square import write_square_event, write_square_order
 from omo_core.testing.writers.taobao import write_taobao_message, write_taobao_order
 from omo_core.testing.writers.wechat_shop import (
@@ -29,6 +29,7 @@ __all__ = [
     "write_native_order",
     "write_native_refund",
     "write_shopify_order",
+    "write_shopify_refund",
     "write_square_event",
     "write_square_order",
     "write_taobao_message",

@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from omo_core.channels.cursor import microseconds
+from omo_core.channels.port import RefundNotice
 from omo_core.channels.shopify_delivery import DELIVER_BY_ATTRIBUTE, METHOD_ATTRIBUTE, PICKUP_ATTRIBUTE
 from omo_core.channels.signing import sign_base64
 from omo_core.model.errors import InvalidInput
@@ -17,12 +18,16 @@ from omo_core.model.network import DeliveryMethod
 from omo_core.model.orders import (
     Address,
     Delivery,
+    Discount,
+    Funder,
     Order,
     OrderAmounts,
     OrderLine,
     OrderStatus,
+    Payment,
     PaymentStatus,
     Refund,
+    RefundStatus,
 )
 from omo_core.model.values import format_minor
 
@@ -56,10 +61,41 @@ def write_shopify_order(
 
     Delivery method, pickup node and deliver-by time travel as note attributes, so the reading adapter needs
     `ShopifyConfig(trust_note_attributes=True)`. Raises `InvalidInput` for what the dialect cannot carry: an order
-    without amounts, several deliveries, gifts, masked addresses, roundings, a gross that is not quantity × price, a
-    version that is not the update time.
+    without amounts, several deliveries, gifts, bundles, masked addresses, a gross that is not quantity × price, a
+    discount that is more than its shares, a version that is not the update time.
     """
-    body = to_json(shopify_order_document(order))
+    return _signed(to_json(shopify_order_document(order)), secret, topic, webhook_id, shop_domain)
+
+
+def write_shopify_refund(
+    notice: RefundNotice,
+    *,
+    secret: str,
+    currency: str = "USD",
+    webhook_id: str | None = None,
+    shop_domain: str = "example.myshopify.com",
+) -> Signed:
+    """The refund as a Shopify webhook of the topic `refunds/create`.
+
+    Raises `InvalidInput` for what the dialect cannot carry: a seller's share, a refund that is only asked for, a notice
+    that is not of the time of its refund, units of which Shopify would not know whether they come back.
+    """
+    refund = notice.refund
+    lost = {
+        "sellers_share": refund.sellers_share_minor is not None,
+        "status": not _says_its_status(refund),
+        "updated_at": notice.updated_at != refund.created_at,
+        "returns_goods": notice.returns_goods is None or (notice.returns_goods and not refund.quantities),
+    }
+    reasons = [name for name, is_lost in lost.items() if is_lost]
+    if reasons:
+        raise InvalidInput(f"a Shopify refund cannot carry this refund's {', '.join(reasons)}")
+    document = _refund(refund, currency, "return" if notice.returns_goods else "no_restock")
+    document |= {"order_id": _id(notice.external_id), "total_duties_set": _set(0, currency)}
+    return _signed(to_json(document), secret, "refunds/create", webhook_id, shop_domain)
+
+
+def _signed(body: bytes, secret: str, topic: str, webhook_id: str | None, shop_domain: str) -> Signed:
     headers = {
         "Content-Type": "application/json",
         "X-Shopify-Topic": topic,
@@ -92,33 +128,60 @@ def shopify_order_document(order: Order) -> dict[str, Any]:
         "currency": currency,
         "presentment_currency": order.presentment_currency,
         "financial_status": _PAYMENT[order.payment],
-        "fulfillment_status": None,
+        "fulfillment_status": order.hold_reason,
         "taxes_included": amounts.taxes_included,
         "total_discounts": _money(amounts.discount_minor, currency),
         "total_tax": _money(amounts.tax_minor, currency),
         "total_tip_received": _money(amounts.tip_minor, currency),
         "original_total_duties_set": _set(amounts.fee_minor, currency) if amounts.fee_minor else None,
-        "total_price": _money(amounts.total_minor, currency),
+        "total_price": _money(amounts.total_minor - amounts.rounding_minor, currency),
+        "total_cash_rounding_payment_adjustment_set": _set(amounts.rounding_minor, currency)
+        if amounts.rounding_minor
+        else None,
+        "total_price_set": _presentment(order, amounts),
+        "discount_applications": [_application(discount) for discount in order.discounts],
+        "transactions": [_transaction(payment, currency) for payment in order.payments],
+        "customer": {"id": _id(order.buyer)} if order.buyer else None,
         "note": order.note,
         "note_attributes": _note_attributes(delivery),
-        "line_items": [_line(line, currency) for line in order.lines],
-        "shipping_lines": [{"title": delivery.service, "code": delivery.service, "price": shipping}],
+        "line_items": [_line(line, order) for line in order.lines],
+        "shipping_lines": [
+            {
+                "title": delivery.service,
+                "code": delivery.service,
+                "price": shipping,
+                "discount_allocations": [
+                    _allocation(one.shipping_minor, currency, index)
+                    for index, one in enumerate(order.discounts)
+                    if one.shipping_minor
+                ],
+            }
+        ],
         "shipping_address": _address(delivery.address) if delivery.address else None,
-        "refunds": [_refund(refund, currency) for refund in order.refunds],
+        "refunds": [_refund(refund, currency, "cancel") for refund in order.refunds],
     }
 
 
 def _carriable(order: Order) -> OrderAmounts:
     """The order's amounts; refuse what would be lost on the way."""
     amounts = order.amounts
-    address = order.deliveries[0].address
+    first = order.deliveries[0]
+    address = first.address
     lost = {
         "amounts": amounts is None or any(line.amounts is None for line in order.lines),
-        "rounding": amounts is not None and amounts.rounding_minor != 0,
+        "platform_discount": amounts is not None and amounts.platform_discount_minor != 0,
+        "presentment_total": amounts is not None
+        and (amounts.presentment_total_minor is not None and order.presentment_currency is None),
         "deliveries": len(order.deliveries) > 1,
+        "ship_by or not_before": first.ship_by is not None or first.not_before is not None,
         "gift": any(line.gift for line in order.lines),
+        "bundle or preorder": any(line.bundle or line.parent or line.preorder for line in order.lines),
         "masked or token": address is not None and (address.masked or address.token is not None),
+        "district": address is not None and address.district is not None,
         "street": address is not None and len(address.street) > 3,
+        "discounts": any(not _is_split(discount, order) for discount in order.discounts),
+        "hold_reason": order.hold_reason not in (None, "on_hold"),
+        "ship_complete": order.ship_complete,
         "source_version": order.source_version != microseconds(order.updated_at),
         "status": (order.status is OrderStatus.CANCELLED) != (order.cancelled_at is not None),
         "gross": any(
@@ -126,6 +189,7 @@ def _carriable(order: Order) -> OrderAmounts:
             for line in order.lines
         ),
         "sellers_share": any(refund.sellers_share_minor is not None for refund in order.refunds),
+        "refund status": any(not _says_its_status(refund) for refund in order.refunds),
     }
     reasons = [name for name, is_lost in lost.items() if is_lost]
     if reasons or amounts is None:
@@ -142,7 +206,7 @@ def _note_attributes(delivery: Delivery) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in found.items()]
 
 
-def _line(line: OrderLine, currency: str) -> dict[str, Any]:
+def _line(line: OrderLine, order: Order) -> dict[str, Any]:
     document: dict[str, Any] = {
         "id": _id(line.line),
         "sku": line.sku or "",
@@ -158,12 +222,64 @@ def _line(line: OrderLine, currency: str) -> dict[str, Any]:
         "tax_lines": [],
     }
     if line.amounts:
+        currency = order.currency
         document["price"] = _money(line.amounts.list_unit_price_minor, currency)
-        if line.amounts.discount_minor:
-            document["discount_allocations"] = [{"amount": _money(line.amounts.discount_minor, currency)}]
+        document["discount_allocations"] = _allocations(line.line, line.amounts.discount_minor, order)
         if line.amounts.tax_minor:
             document["tax_lines"] = [{"title": "Tax", "price": _money(line.amounts.tax_minor, currency)}]
     return document
+
+
+def _allocations(line: str, discount_minor: int, order: Order) -> list[dict[str, Any]]:
+    """The line's share of each discount, and what none of them tells, as older orders have it."""
+    shares = [
+        (index, share.amount_minor)
+        for index, discount in enumerate(order.discounts)
+        for share in discount.shares
+        if share.line == line
+    ]
+    found = [_allocation(amount_minor, order.currency, index) for index, amount_minor in shares]
+    rest_minor = discount_minor - sum(amount_minor for _, amount_minor in shares)
+    return [*found, {"amount": _money(rest_minor, order.currency)}] if rest_minor else found
+
+
+def _allocation(amount_minor: int, currency: str, index: int) -> dict[str, Any]:
+    return {"amount": _money(amount_minor, currency), "discount_application_index": index}
+
+
+def _application(discount: Discount) -> dict[str, Any]:
+    document = {"type": "discount_code", "code": discount.discount} if discount.discount else {"type": "manual"}
+    return {**document, "title": discount.title}
+
+
+def _is_split(discount: Discount, order: Order) -> bool:
+    """Whether the discount is the sum of what it takes off each line, in the order of the lines, and off shipping."""
+    places = {line.line: place for place, line in enumerate(order.lines)}
+    if any(share.line not in places for share in discount.shares):
+        return False
+    in_order = [places[share.line] for share in discount.shares]
+    whole_minor = sum(share.amount_minor for share in discount.shares) + discount.shipping_minor
+    return discount.funder is Funder.SELLER and in_order == sorted(in_order) and discount.amount_minor == whole_minor
+
+
+def _transaction(payment: Payment, currency: str) -> dict[str, Any]:
+    return {
+        "id": _id(payment.payment) if payment.payment else None,
+        "kind": "change" if payment.amount_minor < 0 else "sale",
+        "status": "success",
+        "gateway": payment.method,
+        "amount": _money(abs(payment.amount_minor), currency),
+        "currency": currency,
+        "processed_at": _time(payment.paid_at) if payment.paid_at else None,
+    }
+
+
+def _presentment(order: Order, amounts: OrderAmounts) -> dict[str, Any] | None:
+    if amounts.presentment_total_minor is None or order.presentment_currency is None:
+        return None
+    currency = order.presentment_currency
+    shown = {"amount": _money(amounts.presentment_total_minor, currency), "currency_code": currency}
+    return {"presentment_money": shown}
 
 
 def _address(address: Address) -> dict[str, Any]:
@@ -184,19 +300,26 @@ def _address(address: Address) -> dict[str, Any]:
     }
 
 
-def _refund(refund: Refund, currency: str) -> dict[str, Any]:
+def _refund(refund: Refund, currency: str, restock_type: str) -> dict[str, Any]:
     amount = _money(refund.refunded_to_buyer_minor, currency)
-    transaction = {"kind": "refund", "status": "success", "amount": amount, "currency": currency}
+    paid_back = [{"kind": "refund", "status": "success", "amount": amount, "currency": currency}]
+    if refund.status is RefundStatus.AGREED:
+        paid_back.append({"kind": "refund", "status": "pending", "amount": "0.00", "currency": currency})
     return {
         "id": _id(refund.refund),
         "created_at": _time(refund.created_at),
+        "note": refund.reason,
         "refund_line_items": [
-            {"line_item_id": _id(line), "quantity": quantity, "restock_type": "cancel"}
+            {"line_item_id": _id(line), "quantity": quantity, "restock_type": restock_type}
             for line, quantity in refund.quantities
         ],
-        "transactions": [transaction] if refund.refunded_to_buyer_minor else [],
+        "transactions": paid_back if refund.refunded_to_buyer_minor or len(paid_back) > 1 else [],
         "order_adjustments": [],
     }
+
+
+def _says_its_status(refund: Refund) -> bool:
+    return refund.status in (RefundStatus.DONE, RefundStatus.AGREED)
 
 
 def _set(minor: int, currency: str) -> dict[str, Any]:
