@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from omo_core.channels.native import NativeAdapter
+from omo_core.channels.registry import channel_names
 from omo_core.testing.writers import write_native_order, write_shopify_order
 from tests.batch.shop import TAIPEI, Shop, order, sale
 from tests.channels.orders import plain_order
 from tests.cli.conftest import Omo
+
+INSTALLED = ", ".join(channel_names())
 
 
 def written(folder: Path, document: Any, name: str = "document.json") -> Path:
@@ -91,7 +94,7 @@ def test_a_bad_document_gets_one_sentence(document: Any, sentence: str, omo: Omo
 def test_bad_words_get_one_sentence(omo: Omo, tmp_path: Path) -> None:
     file = written(tmp_path, order(1))
     assert omo("normalise", "--channel", "nobody", file).err == (
-        "omo: no channel 'nobody' is installed; use one of: native, shopify\n"
+        f"omo: no channel 'nobody' is installed; use one of: {INSTALLED}\n"
     )
     assert omo("normalise", "--channel", "native", "none.json").err == (
         "omo: cannot read none.json: No such file or directory; check the path\n"

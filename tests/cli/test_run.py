@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from omo_core.channels.registry import channel_names
 from omo_core.hub import OrderHub
 from tests.batch.shop import Shop, at, busy_day, decisions, network, order
 from tests.cli.conftest import Omo, run_words
+
+INSTALLED = ", ".join(channel_names())
 
 
 def test_a_run_shows_what_became_of_everything(omo: Omo, shop: Shop) -> None:
@@ -86,7 +89,7 @@ def test_orders_of_another_dialect_and_columns_of_other_names(omo: Omo, shop: Sh
 
 REFUSED: list[tuple[list[Any], str]] = [
     (["--column", "sku"], "omo: 'sku' is no column mapping; write OURS=THEIRS, for example sku=Article\n"),
-    (["--channel", "nobody"], "omo: no channel 'nobody' is installed; use one of: native, shopify\n"),
+    (["--channel", "nobody"], f"omo: no channel 'nobody' is installed; use one of: {INSTALLED}\n"),
     (["--stock", "none.csv"], "omo: cannot read none.csv: No such file or directory; check the path\n"),
     (
         ["--network", "none.json"],
