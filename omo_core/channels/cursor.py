@@ -253,7 +253,8 @@ class Cursor:
 
     def optional_child(self, key: str) -> Cursor | None:
         """The object in a field, or None where it is missing."""
-        return self.child(key) if self.has(key) else None
+        value = self.fields.get(key)
+        return None if value is None else Cursor(value, parent=self, key=key)
 
     def children(self, key: str) -> Iterator[Cursor]:
         """The objects in a list of at most `MAX_ENTRIES`; none where the list is missing."""

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from omo_core.channels.cursor import EPOCH, Cursor
 from omo_core.channels.reading import read_json
 from omo_core.model.errors import InvalidMoney, UnreadableBody
 from omo_core.model.orders import OddityCode
-from omo_core.model.values import MAX_MINOR, MAX_QUANTITY
+from omo_core.model.values import MAX_MINOR, MAX_QUANTITY, parse_minor
 
 T = TypeVar("T")
 
@@ -30,6 +31,7 @@ _EARLIEST_S: Final = 978_307_200
 _LATEST_S: Final = 4_102_444_800
 """2001 to 2100: outside of it a number is no time of an order, and a time in milliseconds is outside of it too."""
 _LOCAL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?")
+_AMOUNT: Final = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,20})?")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -76,6 +78,37 @@ def minor(cursor: Cursor, key: str, default: int | None = None) -> int:
             f"{path} is no amount in minor units; send a whole number, such as 1250 for 12.50", path=path
         )
     return value
+
+
+def money_object(cursor: Cursor, key: str, currency: str, *, amount: str, unit: str) -> int | None:
+    """Minor units of an object that holds a decimal text under `amount` and the order's currency under `unit`.
+
+    None where it is missing; raises `InvalidMoney`, also for another currency.
+    """
+    value = cursor.fields.get(key)
+    if value is None:
+        return None
+    if type(value) is dict and value.get(unit) == currency:
+        # A shop has few prices: most were read before, and their place in the document is told only of bad ones.
+        text = value.get(amount)
+        known = _known_minor(text, currency) if type(text) is str else None
+        if known is not None:
+            return known
+    money = cursor.child(key)
+    if money.currency(unit) != currency:
+        path = f"{money.path}.{unit}"
+        raise InvalidMoney(f"{path} is not the order's {currency}; send an order of one currency", path=path)
+    return money.money(amount, currency)
+
+
+@lru_cache(maxsize=4_096)
+def _known_minor(text: str, currency: str) -> int | None:
+    if len(text) > 40 or not _AMOUNT.fullmatch(text):
+        return None
+    try:
+        return parse_minor(text, currency)
+    except InvalidMoney:
+        return None
 
 
 def flag(cursor: Cursor, key: str, default: bool = False) -> bool:

@@ -18,6 +18,7 @@ GROUP: Final = "omo_core.channels"
 """Entry points of this group name an adapter class: `myshop = "myshop.omo:MyShopAdapter"`."""
 
 _BUILT_IN: Final[Mapping[str, str]] = {
+    "amazon": "omo_core.channels.amazon:AmazonAdapter",
     "douyin": "omo_core.channels.douyin:DouyinAdapter",
     "jd": "omo_core.channels.jd:JdAdapter",
     "native": "omo_core.channels.native:NativeAdapter",

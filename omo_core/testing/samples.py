@@ -41,13 +41,21 @@ class Samples:
     carrier: str = "SF"
     currency: str = "USD"
     modes: tuple[StockMode, ...] = (StockMode.ABSOLUTE,)
+    names_lines: bool = False
+    """Set where the channel wants the lines of every parcel."""
 
     def intents(self) -> Iterator[Intent]:
         """One intent of each kind; of stock, one of each mode."""
         yield FetchOrder(key="fetch", external_id=self.order)
         yield ListChanges(key="list", since=NOW - timedelta(minutes=10), until=NOW)
         yield Acknowledge(key="acknowledge", external_id=self.order)
-        parcel = Parcel(carrier=self.carrier, tracking="SF1234567890", location=self.location, shipped_at=NOW)
+        parcel = Parcel(
+            carrier=self.carrier,
+            tracking="SF1234567890",
+            quantities=((self.line, 1),) if self.names_lines else (),
+            location=self.location,
+            shipped_at=NOW,
+        )
         yield Ship(key="ship", external_id=self.order, parcels=(parcel,), fulfilment=self.fulfilment)
         yield ReadyForPickup(key="ready", external_id=self.order, fulfilment=self.fulfilment)
         for mode in self.modes:

@@ -1,5 +1,6 @@
 """Writers: canonical values as the signed bytes a channel would send, for tests, benchmarks and demos."""
 
+from omo_core.testing.writers.amazon import write_amazon_notification, write_amazon_order
 from omo_core.testing.writers.douyin import write_douyin_order, write_douyin_push, write_douyin_refund
 from omo_core.testing.writers.jd import write_jd_order
 from omo_core.testing.writers.native import (
@@ -19,6 +20,8 @@ from omo_core.testing.writers.wechat_shop import (
 )
 
 __all__ = [
+    "write_amazon_notification",
+    "write_amazon_order",
     "write_douyin_order",
     "write_douyin_push",
     "write_douyin_refund",
