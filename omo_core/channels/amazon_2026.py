@@ -26,11 +26,10 @@ from omo_core.channels.amazon_order import (
     hold_of,
     priced,
     read_address,
-    whole_unit,
 )
 from omo_core.channels.cursor import Cursor, microseconds
 from omo_core.channels.dialect import build_order
-from omo_core.channels.fields import free_text, state
+from omo_core.channels.fields import free_text, state, unit_price
 from omo_core.model.orders import (
     Discount,
     DiscountShare,
@@ -160,7 +159,7 @@ def _line(
     if gross is not None:
         amounts = item.build(
             LineAmounts,
-            list_unit_price_minor=whole_unit(gross, ordered or 1) if unit is None else unit,
+            list_unit_price_minor=unit_price(gross, ordered or 1) if unit is None else unit,
             gross_minor=gross,
             discount_minor=parts.get("DISCOUNT", 0) - shipping_discount,
             tax_minor=parts.get("TAX", 0),

@@ -135,11 +135,6 @@ def currency_of(
     return found
 
 
-def whole_unit(gross_minor: int, quantity: int) -> int:
-    """The price of one unit where the channel states the line's: rounded, and never used to compute with."""
-    return (2 * gross_minor + quantity) // (2 * quantity)
-
-
 class Extras(NamedTuple):
     """An order's money beside its lines, in minor units."""
 

@@ -26,11 +26,10 @@ from omo_core.channels.amazon_order import (
     hold_of,
     priced,
     read_address,
-    whole_unit,
 )
 from omo_core.channels.cursor import Cursor, microseconds
 from omo_core.channels.dialect import build_order
-from omo_core.channels.fields import flag, free_text, state
+from omo_core.channels.fields import flag, free_text, state, unit_price
 from omo_core.model.errors import UnreadableBody
 from omo_core.model.orders import (
     Discount,
@@ -188,7 +187,7 @@ def _line(item: Cursor, currency: str, about: Mapping[str, Cursor]) -> tuple[dic
     if gross is not None:
         amounts = item.build(
             LineAmounts,
-            list_unit_price_minor=whole_unit(gross, ordered or 1),
+            list_unit_price_minor=unit_price(gross, ordered or 1),
             gross_minor=gross,
             discount_minor=discount,
             tax_minor=tax,

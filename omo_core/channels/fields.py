@@ -111,6 +111,11 @@ def _known_minor(text: str, currency: str) -> int | None:
         return None
 
 
+def unit_price(gross_minor: int, quantity: int) -> int:
+    """The price of one unit where a channel states the line's: rounded, and never used to compute with."""
+    return (2 * gross_minor + quantity) // (2 * quantity)
+
+
 def flag(cursor: Cursor, key: str, default: bool = False) -> bool:
     """True or false, also written as 1 or 0, or as a text of either in any case."""
     value = cursor.fields.get(key)

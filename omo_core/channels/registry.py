@@ -21,6 +21,7 @@ _BUILT_IN: Final[Mapping[str, str]] = {
     "amazon": "omo_core.channels.amazon:AmazonAdapter",
     "douyin": "omo_core.channels.douyin:DouyinAdapter",
     "jd": "omo_core.channels.jd:JdAdapter",
+    "ebay": "omo_core.channels.ebay:EbayAdapter",
     "native": "omo_core.channels.native:NativeAdapter",
     "shopify": "omo_core.channels.shopify:ShopifyAdapter",
     "square": "omo_core.channels.square:SquareAdapter",

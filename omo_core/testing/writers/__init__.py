@@ -2,6 +2,7 @@
 
 from omo_core.testing.writers.amazon import write_amazon_notification, write_amazon_order
 from omo_core.testing.writers.douyin import write_douyin_order, write_douyin_push, write_douyin_refund
+from omo_core.testing.writers.ebay import write_ebay_notification, write_ebay_order
 from omo_core.testing.writers.jd import write_jd_order
 from omo_core.testing.writers.native import (
     write_native_batch,
@@ -25,6 +26,8 @@ __all__ = [
     "write_douyin_order",
     "write_douyin_push",
     "write_douyin_refund",
+    "write_ebay_notification",
+    "write_ebay_order",
     "write_jd_order",
     "write_native_batch",
     "write_native_cancellation",
