@@ -90,14 +90,20 @@ def discounts(draw: st.DrawFn, ids: Sequence[str]) -> Discount:
 
 @st.composite
 def orders(
-    draw: st.DrawFn, /, states: Sequence[State], *, delivery: st.SearchStrategy[Delivery], **given: Any
+    draw: st.DrawFn,
+    /,
+    states: Sequence[State],
+    *,
+    delivery: st.SearchStrategy[Delivery],
+    parts_gone: bool = True,
+    **given: Any,
 ) -> Order:
-    """An order in one of these states; `given` fields are as they are."""
+    """An order in one of these states; `parts_gone` takes lines of it away, `given` fields are as they are."""
     status, payment = draw(st.sampled_from(states))
     updated_at, placed_at = draw(SECONDS), draw(SECONDS)
     ids = draw(st.lists(NUMBERS, min_size=1, max_size=4, unique=True))
     is_over = payment in (PaymentStatus.REFUNDED, PaymentStatus.VOIDED)
-    is_left = False if is_over or status is OrderStatus.CANCELLED else None
+    is_left = False if is_over or status is OrderStatus.CANCELLED else None if parts_gone else True
     placed = tuple(draw(lines(line, is_left=is_left)) for line in ids)
     gross_minor = sum(line.amounts.gross_minor for line in placed if line.amounts)
     off_minor = sum(line.amounts.discount_minor for line in placed if line.amounts)
