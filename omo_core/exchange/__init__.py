@@ -8,6 +8,7 @@ from omo_core.exchange.fetching import Calls, Fetched, fetch_due, replay
 from omo_core.exchange.health import ChannelHealth, health
 from omo_core.exchange.intake import Intake, Taken
 from omo_core.exchange.intake_loop import ReadMessage, Received, SignedMessage, read_messages, remember
+from omo_core.exchange.publication import Listing, NotTaken, Publication, Published, Sends
 from omo_core.exchange.reconciliation import Reconciled, Reconciliation
 
 __all__ = [
@@ -15,10 +16,15 @@ __all__ = [
     "ChannelHealth",
     "Fetched",
     "Intake",
+    "Listing",
+    "NotTaken",
+    "Publication",
+    "Published",
     "ReadMessage",
     "Received",
     "Reconciled",
     "Reconciliation",
+    "Sends",
     "SignedMessage",
     "Taken",
     "fetch_due",

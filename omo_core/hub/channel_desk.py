@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,14 @@ from omo_core.exchange import (
     ChannelHealth,
     Fetched,
     Intake,
+    Listing,
+    Publication,
+    Published,
     ReadMessage,
     Received,
     Reconciled,
     Reconciliation,
+    Sends,
     SignedMessage,
     Taken,
     fetch_due,
@@ -25,6 +29,7 @@ from omo_core.exchange import (
     replay,
 )
 from omo_core.hub.desk import Desk
+from omo_core.model.availability import PublicationRule
 from omo_core.model.errors import UnknownChannel
 from omo_core.model.refusals import Refusal
 from omo_core.storage import inbox
@@ -72,6 +77,29 @@ class ChannelDesk(Desk):
     ) -> Reconciled | Refusal:
         """Pull what changed since the last round, an `overlap` before its end on; `start` is for the first round."""
         return Reconciliation(intake=self._intake(), calls=calls, overlap=overlap).round(start=start)
+
+    def publish(
+        self,
+        sends: Sends,
+        listings: Mapping[str, Listing | tuple[Listing, ...]],
+        *,
+        rule: PublicationRule | None = None,
+        locations: Mapping[str, str] | None = None,
+        again: Collection[str] = (),
+    ) -> Published | Refusal:
+        """Tell the channel every number that differs from what it was told, through a transport; see `Publication`.
+
+        `listings` are our SKU → the channel's listing, `locations` our node → the channel's location. Without a rule
+        all that the pool can promise is told.
+        """
+        publication = Publication(
+            adapter=self.adapter,
+            rule=rule or PublicationRule(channel=self.adapter.channel),
+            listings=listings,
+            locations=locations or {},
+            run=self._hub.run,
+        )
+        return publication.round(sends, again=again)
 
     def replay(self, event_key: str | None = None, *, limit: int = 1_000) -> list[Taken]:
         """Try parked messages again, after a fix: one, or the first `limit`."""

@@ -19,7 +19,15 @@ from omo_core.inventory.holds import expire_holds, holds_of
 from omo_core.inventory.inbound import inbound_due, inbound_of, open_inbound
 from omo_core.inventory.kits import available_kits, holds_of_kit
 from omo_core.inventory.pool import apply_many, apply_one
-from omo_core.inventory.publication import availability_deltas, mark_told
+from omo_core.inventory.publication import (
+    TellingKey,
+    availability_deltas,
+    doubt_told,
+    expect_told,
+    mark_sending,
+    mark_told,
+    settle_sent,
+)
 from omo_core.inventory.quotas import quotas_of
 from omo_core.inventory.safety_rules import set_safety_rule
 from omo_core.inventory.transfers import open_transfers, transfers_of
@@ -27,6 +35,7 @@ from omo_core.inventory.transfers import open_transfers, transfers_of
 __all__ = [
     "AuditReport",
     "Finding",
+    "TellingKey",
     "apply_many",
     "apply_one",
     "audit",
@@ -39,6 +48,8 @@ __all__ = [
     "backorder_caps",
     "backorders_of",
     "claims_of",
+    "doubt_told",
+    "expect_told",
     "expire_holds",
     "extension_limit",
     "has_claims",
@@ -48,6 +59,7 @@ __all__ = [
     "inbound_of",
     "levels",
     "levels_of_skus",
+    "mark_sending",
     "mark_told",
     "open_count_tasks",
     "open_inbound",
@@ -55,6 +67,7 @@ __all__ = [
     "quotas_of",
     "set_extension_limit",
     "set_safety_rule",
+    "settle_sent",
     "slot_levels",
     "slots_begun",
     "transfers_of",

@@ -67,7 +67,10 @@ class PublicationRule(Value):
 
 
 class AvailabilityDelta(Value):
-    """One number to tell a channel: `units` now, `told` the last time (None: never)."""
+    """One number to tell a channel: `units` now, `told` the last time (None: never).
+
+    Where it was `sending`, nobody knows whether the channel heard `told` or what came before it.
+    """
 
     channel: Identifier
     sku: Sku
@@ -75,3 +78,4 @@ class AvailabilityDelta(Value):
     """'' where the channel has one number for all nodes."""
     units: Count
     told: Count | None
+    sending: bool = False

@@ -222,7 +222,7 @@ SHORTHANDS: Mapping[str, str] = {
 }
 
 # Rounds of many transactions, each of them whole: tests/exchange breaks them off after every one.
-ROUNDS = {"ChannelDesk.fetch_due", "ChannelDesk.reconcile", "ChannelDesk.replay"}
+ROUNDS = {"ChannelDesk.fetch_due", "ChannelDesk.publish", "ChannelDesk.reconcile", "ChannelDesk.replay"}
 
 READERS = {
     "ChannelDesk.parked",
