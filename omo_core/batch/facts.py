@@ -59,6 +59,7 @@ class OrderFact:
     created_at_us: int
     document: str
     attempts: int
+    channel: str
     wanted: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Order line → (sku, units wanted)."""
     fulfilments: list[FulfilmentFact] = field(default_factory=list)
@@ -110,13 +111,14 @@ class SaleFact:
     units: int
     operation_id: str
     """The sale it belongs to."""
+    channel: str
 
 
 def read_orders(tx: Transaction) -> list[OrderFact]:
     """Every order with a document, in the order they were taken in."""
     table = tables.order
     query = (
-        select(table.c.order_id, table.c.created_at_us, table.c.document, table.c.attempt)
+        select(table.c.order_id, table.c.created_at_us, table.c.document, table.c.attempt, table.c.channel)
         .where(table.c.pool_id == tx.pool, table.c.document.is_not(None))
         .order_by(table.c.order_id)
     )
@@ -162,7 +164,7 @@ def read_counter_sales(tx: Transaction) -> list[SaleFact]:
     """Everything that went over a counter, in the order it was posted."""
     posting, operation = tables.posting.c, tables.operation.c
     query = (
-        select(posting.posted_at_us, posting.node, posting.sku, posting.quantity, posting.operation_id)
+        select(posting.posted_at_us, posting.node, posting.sku, posting.quantity, posting.operation_id, operation.scope)
         .join_from(
             tables.posting,
             tables.operation,

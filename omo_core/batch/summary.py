@@ -20,6 +20,7 @@ from omo_core.batch.facts import (
 )
 from omo_core.batch.files import RejectedRow, StockRow
 from omo_core.batch.run import RunLog
+from omo_core.channels.registry import dialect_of
 from omo_core.hub import OrderHub
 from omo_core.inventory import AuditReport
 from omo_core.model.network import Network
@@ -84,6 +85,7 @@ def summarise(hub: OrderHub, network: Network, stock: Sequence[StockRow], log: R
         waves=_waves(runs),
         served_by_kind=_served_by_kind(facts),
         splits=_splits(orders),
+        channels=_channels(hub, facts),
         nodes=_node_loads(facts),
         flows=_flows(facts),
         why=tuple(_why(order) for order in _sample(orders)),
@@ -115,6 +117,17 @@ def _totals(facts: _Facts) -> summary.Totals:
         real_time_orders=sum(any("router" in one for one in order.decisions) for order in facts.orders),
         wave_orders=sum(any("router" not in one for one in order.decisions) for order in facts.orders),
     )
+
+
+def _channels(hub: OrderHub, facts: _Facts) -> tuple[summary.ChannelCount, ...]:
+    orders = Counter(order.channel for order in facts.orders)
+    sales = Counter({one.operation_id: one.channel for one in facts.sales}.values())
+    dialects = {name: dialect_of(hub.channels[name].adapter) for name in hub.channels}
+    counts = [
+        summary.ChannelCount(channel=one, dialect=dialects.get(one), orders=orders[one], counter_sales=sales[one])
+        for one in orders.keys() | sales.keys()
+    ]
+    return tuple(sorted(counts, key=lambda one: (-one.orders - one.counter_sales, one.channel)))
 
 
 def _found_another_way(order: OrderFact, rejected: FulfilmentFact) -> bool:

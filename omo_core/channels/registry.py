@@ -48,6 +48,13 @@ def adapter(name: str, config: Value | Mapping[str, Any] | None = None) -> Chann
     return built
 
 
+def dialect_of(built: ChannelAdapter) -> str | None:
+    """The registered name of an adapter's class; None where it is of nobody's registering."""
+    kind = type(built)
+    target = f"{kind.__module__}:{kind.__qualname__}"
+    return next((name for name, known in _known().items() if known == target), None)
+
+
 def _config(name: str, target: str, config: Value | Mapping[str, Any] | None) -> Value:
     config_type: type[Value] = _load(target).config_type
     if isinstance(config, config_type):

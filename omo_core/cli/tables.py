@@ -34,6 +34,7 @@ def print_outcome(outcome: Outcome) -> None:
     if summary.preparation:
         _print_preparation(screen, summary)
     _print_result(screen, summary)
+    print_table(screen, ("Came through", "dialect", "orders", "counter sales"), _channels(summary))
     print_table(screen, ("Served from", "units", "share"), _kinds(summary))
     print_table(screen, ("Orders served by", "orders", "share"), _splits(summary))
     print_table(screen, (f"Cost by term, {summary.currency}", "cost", "share"), _costs(summary))
@@ -96,6 +97,11 @@ def _print_result(screen: Console, summary: RunSummary) -> None:
         ("Units sold that the book did not know", number(totals.shortage_units), ""),
     ]
     print_table(screen, ("Result", "count", "share"), rows)
+
+
+def _channels(summary: RunSummary) -> Iterable[Row]:
+    for one in summary.channels:
+        yield one.channel, one.dialect or "own file", number(one.orders), number(one.counter_sales)
 
 
 def _kinds(summary: RunSummary) -> Iterable[Row]:

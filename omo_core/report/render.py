@@ -73,6 +73,7 @@ def page(summary: RunSummary, stages: Sequence[Stage] = ()) -> str:
             costs=cost_bars(summary),
             waves=wave_bars(summary),
             splits=split_bars(summary),
+            channels=channel_bars(summary),
             loads=load_bars(summary.nodes),
             stages=stage_bars(stages),
             what_if=view(summary.what_if),
@@ -226,6 +227,21 @@ def split_bars(summary: RunSummary) -> list[Bar]:
             wording.percent(count.orders, total),
         )
         for count in counts
+    ]
+
+
+def channel_bars(summary: RunSummary) -> list[Bar]:
+    """Orders and counter sales by the channel that they came through."""
+    longest = max((one.orders + one.counter_sales for one in summary.channels), default=0)
+    return [
+        Bar(
+            one.channel,
+            wording.ratio(one.orders + one.counter_sales, longest),
+            wording.number(one.orders + one.counter_sales),
+            "",
+            f"{one.dialect} dialect" if one.dialect else "own file",
+        )
+        for one in summary.channels
     ]
 
 

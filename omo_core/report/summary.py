@@ -73,6 +73,16 @@ class KindShare(Value):
     fulfilment_orders: Tally
 
 
+class ChannelCount(Value):
+    """What came through one channel."""
+
+    channel: Identifier
+    dialect: Identifier | None = None
+    """The adapter that read its messages; None for documents of the run's own files."""
+    orders: Tally = 0
+    counter_sales: Tally = 0
+
+
 class SplitCount(Value):
     """How many orders are served by exactly so many nodes; 0 nodes are orders that nothing could serve."""
 
@@ -288,6 +298,8 @@ class RunSummary(Value):
     """None where no run of the solver proved a bound."""
     served_by_kind: tuple[KindShare, ...] = ()
     splits: tuple[SplitCount, ...] = ()
+    channels: tuple[ChannelCount, ...] = ()
+    """Every channel that something came through, the busiest first."""
     nodes: tuple[NodeLoad, ...] = ()
     """Every node of the network, also those without work."""
     flows: tuple[Flow, ...] = ()
