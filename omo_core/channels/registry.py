@@ -20,13 +20,14 @@ GROUP: Final = "omo_core.channels"
 _BUILT_IN: Final[Mapping[str, str]] = {
     "amazon": "omo_core.channels.amazon:AmazonAdapter",
     "douyin": "omo_core.channels.douyin:DouyinAdapter",
-    "jd": "omo_core.channels.jd:JdAdapter",
     "ebay": "omo_core.channels.ebay:EbayAdapter",
+    "jd": "omo_core.channels.jd:JdAdapter",
     "native": "omo_core.channels.native:NativeAdapter",
     "shopify": "omo_core.channels.shopify:ShopifyAdapter",
     "square": "omo_core.channels.square:SquareAdapter",
     "taobao": "omo_core.channels.taobao:TaobaoAdapter",
     "wechat_shop": "omo_core.channels.wechat_shop:WechatShopAdapter",
+    "xiaohongshu": "omo_core.channels.xiaohongshu:XiaohongshuAdapter",
     "youzan": "omo_core.channels.youzan:YouzanAdapter",
 }
 

@@ -19,6 +19,7 @@ from omo_core.testing.writers.wechat_shop import (
     write_wechat_shop_order,
     write_wechat_shop_refund,
 )
+from omo_core.testing.writers.xiaohongshu import write_xiaohongshu_order
 from omo_core.testing.writers.youzan import write_youzan_document, write_youzan_notice, write_youzan_order
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "write_wechat_shop_notice",
     "write_wechat_shop_order",
     "write_wechat_shop_refund",
+    "write_xiaohongshu_order",
     "write_youzan_document",
     "write_youzan_notice",
     "write_youzan_order",
