@@ -45,6 +45,18 @@ class StockRow(NamedTuple):
     quantity: int
 
 
+class CsvRow(NamedTuple):
+    """One row of a CSV file by our names, where it ends, and what is wrong with its shape, if anything."""
+
+    line: int
+    cells: Mapping[str, str]
+    fault: str | None = None
+
+    def text(self, name: str) -> str:
+        """The text of a column, '' where the file has none of that name."""
+        return self.cells.get(name, "")
+
+
 @dataclass(frozen=True, slots=True)
 class InputLine:
     """One message of an orders file.
@@ -60,6 +72,8 @@ class InputLine:
     """What the channel answered to the requests that the message asks for, where it only names an order."""
     fault: tuple[str, str] | None = None
     """Code and reason of a line that cannot be used at all."""
+    rows: tuple[CsvRow, ...] = ()
+    """The rows of an order that stands in a table."""
 
 
 def read_columns(options: Sequence[str]) -> dict[str, str]:
@@ -105,18 +119,6 @@ def read_stock(path: Path, columns: Mapping[str, str], rejected: list[RejectedRo
             rejected.append(RejectedRow(path.name, line, "missing_value", "sku and node must not be empty"))
         elif int(text):
             yield StockRow(line, sku, node, int(text))
-
-
-class CsvRow(NamedTuple):
-    """One row of a CSV file by our names, where it ends, and what is wrong with its shape, if anything."""
-
-    line: int
-    cells: Mapping[str, str]
-    fault: str | None = None
-
-    def text(self, name: str) -> str:
-        """The text of a column, '' where the file has none of that name."""
-        return self.cells.get(name, "")
 
 
 def read_csv(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from omo_core.batch.files import (
     ORDER_NEEDED,
@@ -19,15 +20,15 @@ from omo_core.batch.files import (
     read_csv,
     read_messages,
 )
+from omo_core.channels.csv_orders import Row, read_rows
 from omo_core.channels.native import NativeAdapter
 from omo_core.channels.port import ChannelAdapter, ChannelEvent, EventKind
 from omo_core.exchange import ReadMessage, Received, SignedMessage
 from omo_core.hub import OrderHub
 from omo_core.model.errors import InvalidInput, OmoError
+from omo_core.model.orders import Order
 
 _LIST_OF_ORDERS: Final = re.compile(rb'\s*(\[|\{\s*"orders"\s*:)')
-_PLAIN_NUMBER: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
-_ADDRESS: Final = ("recipient", "city", "region", "postal_code", "country")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,15 @@ class CsvRules:
     columns: Mapping[str, str]
     currency: str
     """Of orders that name none."""
+
+    @property
+    def columns_of_orders(self) -> dict[str, str]:
+        """Our names to the titles of an orders file."""
+        shared = {name: title for name, title in self.columns.items() if "." not in name}
+        own = {
+            name.removeprefix("orders."): title for name, title in self.columns.items() if name.startswith("orders.")
+        }
+        return shared | own
 
 
 class Reader:
@@ -95,6 +105,11 @@ class Reader:
             if line.fault is not None:
                 continue
             try:
+                if line.rows:
+                    found = self._of_rows(line.rows)
+                    if isinstance(found, ChannelEvent):
+                        return self._message(line, found).at
+                    continue
                 if line.channel is None:
                     return min(self._message(line, event).at for event in read_document(self._dialect, line.body))
                 adapter = self._hub.channels[line.channel].adapter
@@ -113,6 +128,12 @@ class Reader:
             try:
                 if line.fault is not None:
                     read.rejected.append(RejectedRow(self._path.name, line.line, *line.fault))
+                elif line.rows:
+                    of_rows = self._of_rows(line.rows)
+                    if isinstance(of_rows, ChannelEvent):
+                        read.unsigned.append((line, of_rows))
+                    else:
+                        read.rejected += of_rows
                 elif line.channel is None:
                     read.unsigned += ((line, event) for event in read_document(self._dialect, line.body))
                 else:
@@ -150,48 +171,40 @@ class Reader:
         self._rejected.append(RejectedRow(self._path.name, line.line, code, reason))
 
     def _csv_orders(self) -> Iterator[InputLine]:
-        """Rows of one order stand together; each order becomes one native document at its first row's line."""
+        """Rows of one order stand together, at its first row's line."""
         order: list[CsvRow] = []
         for row in read_csv(self._path, "orders", ORDER_NEEDED, self._rules.columns, ORDER_OPTIONAL):
             if order and row.text("external_id") != order[0].text("external_id"):
-                yield self._native(order)
+                yield InputLine(order[0].line, rows=tuple(order))
                 order = []
             order.append(row)
         if order:
-            yield self._native(order)
+            yield InputLine(order[0].line, rows=tuple(order))
 
-    def _native(self, rows: Sequence[CsvRow]) -> InputLine:
-        spoilt = next((row for row in rows if row.fault), None)
-        if spoilt is not None and spoilt.fault:
-            return InputLine(spoilt.line, fault=("unreadable_row", f"{spoilt.fault}; its order was not used"))
-        head = {name: text for name, text in rows[0].cells.items() if text}
-        address: dict[str, Any] = {name: head[name] for name in _ADDRESS if name in head}
-        for name in ("latitude", "longitude"):
-            if name in head:
-                address[name] = _number(head[name])
-        delivery: dict[str, Any] = {name: head[name] for name in ("method", "pickup_node") if name in head}
-        if address:
-            delivery["address"] = address
-        lines = [
-            {
-                "line": str(number),
-                "sku": row.text("sku"),
-                "quantity": _number(row.text("quantity")),
-                **({"unit_price": row.text("unit_price")} if row.text("unit_price") else {}),
-            }
-            for number, row in enumerate(rows, start=1)
-        ]
-        document = {
-            "type": "order",
-            "version": 1,
-            "channel": head.get("channel", "csv"),
-            "external_id": rows[0].text("external_id"),
-            "placed_at": rows[0].text("placed_at"),
-            "currency": head.get("currency", self._rules.currency),
-            "delivery": delivery,
-            "lines": lines,
-        }
-        return InputLine(rows[0].line, body=json.dumps(document).encode())
+    def _of_rows(self, rows: Sequence[CsvRow]) -> ChannelEvent | list[RejectedRow]:
+        """The order that rows of a table make, or each row that cannot be used: none of its order is then."""
+        spoilt = [row for row in rows if row.fault]
+        if spoilt:
+            reasons = [(row.line, f"{row.fault}; its order was not used") for row in spoilt]
+            return [RejectedRow(self._path.name, line, "unreadable_row", reason) for line, reason in reasons]
+        sha256 = hashlib.sha256(json.dumps([row.cells for row in rows]).encode()).hexdigest()
+        order = read_rows(
+            [Row(row.line, row.cells) for row in rows],
+            channel="csv",
+            currency=self._rules.currency,
+            sha256=sha256,
+            titles=self._rules.columns_of_orders,
+        )
+        if not isinstance(order, Order):
+            return [RejectedRow(self._path.name, one.line, one.error.code, str(one.error)) for one in order]
+        return ChannelEvent(
+            channel=order.channel,
+            event_key=f"sha256:{sha256}",
+            topic="order",
+            kind=EventKind.ORDER,
+            subject=order.external_id,
+            order=order,
+        )
 
 
 def read_document(dialect: ChannelAdapter, body: bytes) -> list[ChannelEvent]:
@@ -225,10 +238,3 @@ def _with_documents(adapter: ChannelAdapter, line: InputLine, read: ReadMessage)
         parked = replace(received, state="parked", event=None, reason_code=error.code, reason=str(error))
         return replace(read, received=parked)
     return replace(read, received=replace(received, event=event))
-
-
-def _number(text: str) -> int | float | str:
-    """A JSON number where the text is a plain one; anything else is left for the reader of the document to refuse."""
-    if not _PLAIN_NUMBER.fullmatch(text):
-        return text
-    return float(text) if "." in text else int(text)
