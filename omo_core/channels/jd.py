@@ -50,7 +50,8 @@ __all__ = ["JdAdapter", "JdConfig"]
 FIELDS: Final = (
     "orderId,orderType,payType,orderTotalPrice,orderSellerPrice,orderPayment,freightPrice,sellerDiscount,orderState,"
     "deliveryType,orderRemark,venderRemark,orderStartTime,orderEndTime,modified,paymentConfirmTime,consigneeInfo,"
-    "itemInfoList,couponDetailList,balanceUsed,taxFee,serviceFee,storeOrder,scDT,orderExt,open_id_buyer,xid_buyer"
+    "itemInfoList,couponDetailList,balanceUsed,taxFee,serviceFee,storeOrder,scDT,waybill,orderExt,open_id_buyer,"
+    "xid_buyer"
 )
 """Only fields that are asked for come back."""
 STATES: Final = (

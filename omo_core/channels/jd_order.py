@@ -139,6 +139,8 @@ def read_state(order: Cursor) -> tuple[str, OrderStatus, PaymentStatus]:
     extra = json_inside(order, "orderExt")
     if extra is not None and extra.fields.get("isCancel") in (1, "1"):
         status, payment = _CANCELLED, PaymentStatus.UNKNOWN
+    if status is _CANCELLED and (order.optional_text("waybill") or _time(order, "outBoundDate")):
+        status = _CLOSED  # It was sent: refused at the door, or lost, but not called off.
     return word, status, payment
 
 

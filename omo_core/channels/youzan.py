@@ -8,9 +8,11 @@ carries, so that is not among the capabilities. Retail chains send their stock b
 
 from __future__ import annotations
 
+import re
+from binascii import a2b_qp
 from datetime import datetime
 from typing import Any, ClassVar, Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from omo_core.channels.cursor import Cursor
 from omo_core.channels.dialect import Dialect, answer_by_status, cancellation_of, sha256_of
@@ -44,7 +46,6 @@ from omo_core.channels.youzan_order import (
     optional_time,
     read_order,
     sections,
-    without_null_texts,
 )
 from omo_core.channels.youzan_requests import (
     PAGE_SIZE,
@@ -74,6 +75,8 @@ _REFUNDS: Final = {
     "CLOSED": RefundStatus.REFUSED,
     "SUCCESS": RefundStatus.DONE,
 }
+_NULL: Final = re.compile(rb'":\s*"null"')
+"""Quotes inside a text are escaped, so this is always the end of a name and the whole of a value."""
 
 
 class YouzanAdapter(Dialect[YouzanConfig]):
@@ -233,14 +236,17 @@ class YouzanAdapter(Dialect[YouzanConfig]):
         """What a message is about: JSON, percent-encoded in a text; None where it is something else."""
         if not envelope.has("msg"):
             return None
-        try:
-            text = unquote(envelope.text("msg"), errors="strict")
-        except UnicodeDecodeError:
-            envelope.fail("msg", "is not %-encoded UTF-8", "send it as the platform sent it")
-        if not text.startswith("{"):
-            return None
-        document = read_json(text.encode("utf-8", "surrogatepass"), max_bytes=self.config.max_bytes)
-        return Cursor(without_null_texts(document) if '"null"' in text else document, parent=envelope, key="msg")
+        text = envelope.text("msg").encode("utf-8", "surrogatepass")
+        # Quoted-printable is the same with another mark, and its decoder is many times faster than urllib's.
+        inside = a2b_qp(text.replace(b"=", b"=3D").replace(b"%", b"="))
+        if len(inside) != len(text) - 2 * text.count(b"%"):
+            envelope.fail("msg", "is not %-encoded", "send it as the platform sent it")
+        return Cursor(self._read(inside), parent=envelope, key="msg") if inside.startswith(b"{") else None
+
+    def _read(self, body: bytes) -> Any:
+        """The JSON in a body; a field that is written as the text null is null, as the platform means it."""
+        body = _NULL.sub(b'":null', body) if b'"null"' in body else body
+        return read_json(body, max_bytes=self.config.max_bytes)
 
     def _told(self, document: Cursor, topic: str, key: str, sha256: str) -> ChannelEvent:
         """A message with a whole trade; one in a momentary state only says what to fetch."""
@@ -261,6 +267,8 @@ class YouzanAdapter(Dialect[YouzanConfig]):
 
     def _sale(self, document: Cursor, order: Order) -> TillSale | None:
         """What left a shop over its counter; None where nothing did. The same whenever the trade is sent again."""
+        if order.status is OrderStatus.OPEN:
+            return None  # What has left a shop is never open.
         info, detail, _ = sections(document)
         goods = [line for line in order.lines if line.physical and line.sku]
         sold_at = optional_time(detail, "pay_time")
@@ -280,8 +288,7 @@ class YouzanAdapter(Dialect[YouzanConfig]):
 
     def _opened(self, body: bytes) -> Cursor:
         """What stands in an answer; raises `UnreadableBody` where it tells of a fault."""
-        document = read_json(body, max_bytes=self.config.max_bytes)
-        cursor = Cursor(without_null_texts(document) if b'"null"' in body else document)
+        cursor = Cursor(self._read(body))
         said = fault(cursor)
         if said is not None:
             raise UnreadableBody(f"the answer is a fault of the platform ({said[0]}); ask again or mend it")

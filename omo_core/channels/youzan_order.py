@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from omo_core.channels.cursor import Cursor, microseconds
 from omo_core.channels.dialect import build_order
@@ -219,9 +219,9 @@ def _gone(
     document: Cursor, rows: list[Cursor], ids: list[str], refunds: tuple[Refund, ...], all_gone: bool
 ) -> set[str]:
     """The lines of which nothing is wanted any more: those for which all that was paid went back."""
-    if all_gone:
-        return set(ids)
-    gone: set[str] = set()
+    gone: set[str] = set(ids) if all_gone else set()
+    if all_gone or not refunds:
+        return gone
     for one, refund in zip(document.children("refund_order"), refunds, strict=True):
         named = {each.optional_identifier("oid") for each in one.children("oids")}
         paid = [row.amount("payment", CURRENCY) for row, line in zip(rows, ids, strict=True) if line in named]
@@ -339,12 +339,3 @@ def _hold(detail: Cursor, lost: str | None) -> str | None:
     if _word(detail, "type") == _GIFT_ORDER:
         reasons.append("type 1 送礼订单")
     return ", ".join(reason for reason in reasons if reason) or None
-
-
-def without_null_texts(value: Any) -> Any:
-    """The document with what is written "null" missing: the platform writes that text for nothing."""
-    if isinstance(value, dict):
-        return {name: without_null_texts(one) for name, one in value.items() if one != "null"}
-    if isinstance(value, list):
-        return [without_null_texts(one) for one in value if one != "null"]
-    return value

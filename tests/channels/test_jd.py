@@ -182,6 +182,13 @@ def test_the_first_day_of_an_era_is_never() -> None:
     assert ended.cancelled_at == datetime(2026, 11, 22, 1, 0, tzinfo=UTC)
 
 
+def test_what_was_sent_is_over_and_not_cancelled() -> None:
+    assert read(orderState="TRADE_CANCELED", waybill="JD001").status is OrderStatus.CLOSED
+    assert read(orderState="TRADE_CANCELED", outBoundDate="2026-11-22 09:00:00").status is OrderStatus.CLOSED
+    kept = read(orderState="TRADE_CANCELED", waybill="", outBoundDate="0001-01-01 00:00:00")
+    assert kept.status is OrderStatus.CANCELLED
+
+
 def test_goods_in_the_platforms_own_warehouse_are_not_ours_to_send() -> None:
     assert read(storeOrder="京仓订单").hold_reason == "storeOrder 京仓订单"
     assert read(storeOrder="", orderState="LOCKED").hold_reason == "LOCKED"

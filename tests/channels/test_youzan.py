@@ -263,7 +263,9 @@ def test_notices_say_only_what_to_fetch() -> None:
     tested = ADAPTER.parse_event(*message(trade(), test=True))
     assert (tested.kind, tested.order) == (EventKind.OTHER, None)
     assert ADAPTER.parse_event(*message({}, msg=None)).kind is EventKind.OTHER
-    with pytest.raises(UnreadableBody, match=r"\$\.msg is not %-encoded UTF-8"):
+    with pytest.raises(UnreadableBody, match=r"\$\.msg is not %-encoded"):
+        ADAPTER.parse_event(*message({}, msg="%7B%f"))
+    with pytest.raises(UnreadableBody, match="is not UTF-8"):
         ADAPTER.parse_event(*message({}, msg="%7B%ff"))
     with pytest.raises(InvalidInput, match="is no trade of this channel"):
         ADAPTER.parse_event(*message({"tid": "E1/../x"}, topic="trade_TradeClose"))
@@ -363,6 +365,16 @@ def test_texts_that_mean_nothing_and_flags_as_texts() -> None:
     order = read({**LINE, "outer_sku_id": "null", "outer_item_id": "A", "is_present": "true"}, TEA)
     assert (order.lines[0].sku, order.lines[0].gift, order.lines[0].preorder) == ("A", True, False)
     assert read({**LINE, "is_pre_sale": 1, "is_present": "0"}, TEA).lines[0].preorder
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",)).filter(lambda one: one != "\x00"), max_size=40))
+@settings(max_examples=60)
+def test_what_a_message_holds_is_decoded_to_the_letter(text: str) -> None:
+    inside = trade()
+    inside["full_order_info"]["remark_info"]["buyer_message"] = f'={text}%22 ":"null" ='
+    event = ADAPTER.parse_event(*message(inside))
+    assert event.order is not None
+    assert event.order.note == f'={text}%22 ":"null" ='
 
 
 def test_cards_and_services_are_never_sent() -> None:
