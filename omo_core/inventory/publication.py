@@ -120,16 +120,13 @@ def settle_sent(tx: Transaction, sent: Mapping[TellingKey, int], taken: Collecti
     _write(tx, stored, done, sending=0)
 
 
-def expect_told(tx: Transaction, keys: Collection[TellingKey]) -> list[TellingKey]:
-    """Take note of what a channel shows and was never told: it may show anything, so even nothing must be told.
-
-    Returns those that are new.
-    """
+def expect_told(tx: Transaction, keys: Collection[TellingKey]) -> None:
+    """Take note of what a channel shows and was never told: it may show anything, so even nothing must be told."""
     rows = [
         {**dict(zip(_KEYS, key, strict=True)), "units": 0, "sending": 1, "version": 1, "updated_at_us": tx.now_us}
         for key in keys
     ]
-    return [tuple(key) for key in tx.insert_new(tables.published, rows)]
+    tx.insert_new(tables.published, rows)
 
 
 def doubt_told(tx: Transaction, keys: Collection[TellingKey]) -> None:

@@ -421,20 +421,33 @@ def test_rounds_that_break_off_anywhere_end_the_same(hub: OrderHub, clock: Manua
     assert broken == 9
 
 
+def test_the_last_unit_sold_after_a_first_round_that_died_is_told(hub: OrderHub, clock: ManualClock) -> None:
+    put(hub, A=1)
+    with pytest.raises(BreaksOff):
+        publish(hub, Shelf(), Breaking(hub, 1))
+    put(hub, A=-1)
+    clock.advance(DIED)
+    shelf = Shelf()
+    assert publish(hub, shelf) == Published(told=4)
+    assert is_true(hub, shelf)
+
+
 def test_another_round_leaves_alone_what_is_on_its_way(hub: OrderHub) -> None:
     """A sale and a whole round between the marking and the arrival of an old number."""
     shelf, found = Shelf(), []
 
     def interlope(_: SetStock) -> None:
         shelf.before = lambda _: None
-        put(hub, A=-1, C=-1)
+        put(hub, A=-1, C=-1)  # C as it was told before
         found.append(publish(hub, shelf))
 
     put(hub, A=5, B=5, C=5, D=5)
+    publish(hub, shelf)
+    put(hub, A=1, B=1, C=1, D=1)
     shelf.before = interlope
     assert publish(hub, shelf) == Published(told=2)
-    assert found == [Published(told=2, waiting=2)]
-    assert shelf.shown["a", None] == 5
+    assert found == [Published(told=1, waiting=2)]
+    assert shelf.shown["a", None] == 6
     assert publish(hub, shelf) == Published(told=1)
     assert is_true(hub, shelf)
 
