@@ -19,6 +19,8 @@ from omo_core.allocation.search_kernels import serve_long_order
 NO_LIMIT: Final = 1 << 40
 WIDER: Final = 4
 """How many times as many candidates by score an order gets that was left short."""
+FEW: Final = 64
+"""What is left at more nodes than these is found among more candidates by score: naming all would take memory."""
 
 
 def solve_greedy(problem: AllocationProblem) -> Plan:
@@ -26,19 +28,17 @@ def solve_greedy(problem: AllocationProblem) -> Plan:
 
     Orders up to `policy.max_exact_lines` are solved exactly on live stock over their candidates, longer ones, and
     those with a line that no one node holds whole, by the open-set heuristic. An order that is left short while some
-    node beyond its candidates still has what it lacks gets such nodes as candidates, and more of its own choice, and
+    node beyond its candidates still has what it lacks gets more candidates, such nodes among them if they are few, and
     the wave is decided again.
     """
     while True:
         taken, methods = run_in_turn(problem)
-        order, node = _within_reach(problem, taken)
-        parts = problem.parts
-        if order.size:
-            limit = problem.limits
-            limit[order] = np.maximum(limit[order], WIDER * problem.policy.candidates)
-            problem = problem.with_nodes(order, node, limit)
-        if all(one is other for one, other in zip(problem.parts, parts, strict=True)):
+        short, order, node = _left_short(problem, taken)
+        if not short.size:
             break
+        limit = problem.limits
+        limit[short] = np.minimum(WIDER * np.maximum(limit[short], 1), len(problem.index.nodes))
+        problem = problem.with_nodes(order, node, limit)
     return Plan(problem, taken, tuple(methods), solver="greedy", status="heuristic")
 
 
@@ -67,18 +67,20 @@ def run_in_turn(problem: AllocationProblem) -> tuple[NDArray[np.int32], list[str
     return taken, methods
 
 
-def _within_reach(problem: AllocationProblem, taken: NDArray[np.int32]) -> tuple[Ints, Ints]:
-    """Each order left short with the nodes that have units left of what it lacks, unless it sees all nodes already."""
+def _left_short(problem: AllocationProblem, taken: NDArray[np.int32]) -> tuple[Ints, Ints, Ints]:
+    """Orders left short of a SKU that has units left somewhere, while not all nodes are their candidates; and pairs of
+    them and the nodes that have those units, where they are few."""
     missing, left = what_is_left(problem, taken)
-    holder_ptr = problem.stock.holder_ptr
     full = np.flatnonzero(left > 0)
-    ptr = np.searchsorted(full, holder_ptr)
+    ptr = np.searchsorted(full, problem.stock.holder_ptr)
     order_of_line = np.repeat(np.arange(problem.orders), np.diff(problem.block.line_ptr))
-    short = np.flatnonzero((missing > 0) & ~problem.complete[order_of_line])
-    sku = problem.columns.sku[short]
-    count = ptr[sku + 1] - ptr[sku]
-    cells = full[ranges(ptr[sku], ptr[sku + 1])]
-    return np.repeat(order_of_line[short], count), problem.stock.node[cells].astype(np.int64)
+    line = np.flatnonzero((missing > 0) & ~problem.complete[order_of_line])
+    first, stop = ptr[problem.columns.sku[line]], ptr[problem.columns.sku[line] + 1]
+    short = np.unique(order_of_line[line[stop > first]])
+    few = (stop > first) & (stop - first <= FEW)
+    cells = full[ranges(first[few], stop[few])]
+    order = np.repeat(order_of_line[line[few]], (stop - first)[few])
+    return short, order, problem.stock.node[cells].astype(np.int64)
 
 
 def what_is_left(problem: AllocationProblem, taken: NDArray[np.int32]) -> tuple[Ints, Ints]:
