@@ -144,7 +144,7 @@ def large(context: Context) -> None:
     wave = wave_of(instance)
     nearest = peers.decide("nearest node", wave, peers.nearest_node)
     context.record("nearest node, 100k", nearest.cpu_s, orders=nearest.orders, clock="cpu")
-    budget = WorkBudget.standard().model_copy(update={"window_passes": 4})
+    budget = WorkBudget.standard().model_copy(update={"iterations": 160, "window_passes": 50})
     solved = solve(context, "wave, 100k", instance, budget, deadline_s=2 * nearest.cpu_s, wave=wave)
     context.figure("wave_100k_gap", solved.gap)
     context.figure("wave_100k_seconds_vs_nearest", solved.seconds / nearest.cpu_s)
