@@ -368,7 +368,7 @@ def test_texts_that_mean_nothing_and_flags_as_texts() -> None:
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=40))
-@settings(max_examples=60)
+@settings(max_examples=20)
 def test_what_a_message_holds_is_decoded_to_the_letter(text: str) -> None:
     inside = trade()
     inside["full_order_info"]["remark_info"]["buyer_message"] = f'={text}%22 ":"null" ='
