@@ -28,6 +28,7 @@ _BUILT_IN: Final[Mapping[str, str]] = {
     "square": "omo_core.channels.square:SquareAdapter",
     "taobao": "omo_core.channels.taobao:TaobaoAdapter",
     "wechat_shop": "omo_core.channels.wechat_shop:WechatShopAdapter",
+    "woocommerce": "omo_core.channels.woocommerce:WooCommerceAdapter",
     "xiaohongshu": "omo_core.channels.xiaohongshu:XiaohongshuAdapter",
     "youzan": "omo_core.channels.youzan:YouzanAdapter",
 }

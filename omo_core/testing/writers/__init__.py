@@ -20,6 +20,7 @@ from omo_core.testing.writers.wechat_shop import (
     write_wechat_shop_order,
     write_wechat_shop_refund,
 )
+from omo_core.testing.writers.woocommerce import write_woocommerce_order, write_woocommerce_refunds
 from omo_core.testing.writers.xiaohongshu import write_xiaohongshu_order
 from omo_core.testing.writers.youzan import write_youzan_document, write_youzan_notice, write_youzan_order
 
@@ -47,6 +48,8 @@ __all__ = [
     "write_wechat_shop_notice",
     "write_wechat_shop_order",
     "write_wechat_shop_refund",
+    "write_woocommerce_order",
+    "write_woocommerce_refunds",
     "write_xiaohongshu_order",
     "write_youzan_document",
     "write_youzan_notice",
