@@ -20,6 +20,11 @@ from omo_core.model.values import ChannelId, Currency, NodeId
 _COLLECTED: Final = frozenset({"local_pickup", "pickup_location"})
 """Method ids by which the buyer comes: the classic one, and the one of the block checkout."""
 
+_ADDRESS: Final = (
+    *("first_name", "last_name", "company", "address_1", "address_2"),
+    *("city", "state", "postcode", "country", "phone"),
+)
+
 
 class WooCommerceConfig(DialectConfig):
     """How to read one site's messages and ask it; `secrets` are the webhooks' secrets."""
@@ -102,19 +107,15 @@ def _receiver(document: Cursor, travels: bool) -> Address | None:
 
 def _address(one: Cursor, billing: Cursor | None) -> Address | None:
     """None where every field is empty, as WooCommerce writes an address that nobody gave."""
-
-    def text(key: str) -> str | None:
-        return (free_text(one, key) or "").strip() or None if one.fields.get(key) else None
-
-    names = [name for name in (text("first_name"), text("last_name")) if name]
-    country = (text("country") or "").upper()
+    given = {key: (free_text(one, key) or "").strip() for key in _ADDRESS if one.fields.get(key)}
+    country = given.get("country", "").upper()
     fields = {
-        "recipient": " ".join(names) or None,
-        "phone": text("phone"),
-        "street": tuple(line for line in (text("company"), text("address_1"), text("address_2")) if line),
-        "city": text("city"),
-        "region": text("state"),
-        "postal_code": text("postcode"),
+        "recipient": " ".join(filter(None, (given.get("first_name"), given.get("last_name")))) or None,
+        "phone": given.get("phone") or None,
+        "street": tuple(filter(None, (given.get("company"), given.get("address_1"), given.get("address_2")))),
+        "city": given.get("city") or None,
+        "region": given.get("state") or None,
+        "postal_code": given.get("postcode") or None,
         "country": country if len(country) == 2 and country.isascii() and country.isalpha() else None,
     }
     if not any(fields.values()):
