@@ -232,8 +232,8 @@ def _meta(one: Cursor) -> dict[str, object]:
 def _parents(sources: list[Cursor], ids: list[str]) -> tuple[dict[str, str], set[str]]:
     """The outermost bundle of each line that is part of one, and every line that holds others."""
     metas = [_meta(one) if one.fields.get("meta_data") else {} for one in sources]
-    told = any(one.fields.get("bundled_by") for one in sources)
-    if not told and not any(part in meta for meta in metas if meta for part, _ in _LINKS):
+    linked = any(part in meta for meta in metas if meta for part, _ in _LINKS)
+    if not linked and not any(one.fields.get("bundled_by") for one in sources):
         return {}, set()
     owners = {
         (own, str(meta[own])): line for meta, line in zip(metas, ids, strict=True) for _, own in _LINKS if meta.get(own)
