@@ -24,6 +24,7 @@ _BUILT_IN: Final[Mapping[str, str]] = {
     "ebay": "omo_core.channels.ebay:EbayAdapter",
     "jd": "omo_core.channels.jd:JdAdapter",
     "native": "omo_core.channels.native:NativeAdapter",
+    "shopee": "omo_core.channels.shopee:ShopeeAdapter",
     "shopify": "omo_core.channels.shopify:ShopifyAdapter",
     "square": "omo_core.channels.square:SquareAdapter",
     "taobao": "omo_core.channels.taobao:TaobaoAdapter",

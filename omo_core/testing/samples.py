@@ -43,6 +43,8 @@ class Samples:
     modes: tuple[StockMode, ...] = (StockMode.ABSOLUTE,)
     names_lines: bool = False
     """Set where the channel wants the lines of every parcel."""
+    cancel_reason: str | None = None
+    """Set where the channel wants one of its reasons to cancel."""
 
     def intents(self) -> Iterator[Intent]:
         """One intent of each kind; of stock, one of each mode."""
@@ -60,7 +62,7 @@ class Samples:
         yield ReadyForPickup(key="ready", external_id=self.order, fulfilment=self.fulfilment)
         for mode in self.modes:
             yield SetStock(key=f"stock/{mode}", mode=mode, levels=(self._level(7),), as_of=NOW)
-        yield CancelOrder(key="cancel", external_id=self.order)
+        yield CancelOrder(key="cancel", external_id=self.order, reason=self.cancel_reason)
         for accept in (True, False):
             yield AnswerRefund(
                 key=f"refund/{accept}",

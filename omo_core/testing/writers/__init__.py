@@ -12,6 +12,7 @@ from omo_core.testing.writers.native import (
     write_native_order,
     write_native_refund,
 )
+from omo_core.testing.writers.shopee import write_shopee_order, write_shopee_push
 from omo_core.testing.writers.shopify import write_shopify_order, write_shopify_refund
 from omo_core.testing.writers.square import write_square_event, write_square_order
 from omo_core.testing.writers.taobao import write_taobao_message, write_taobao_order
@@ -39,6 +40,8 @@ __all__ = [
     "write_native_counter_sale",
     "write_native_order",
     "write_native_refund",
+    "write_shopee_order",
+    "write_shopee_push",
     "write_shopify_order",
     "write_shopify_refund",
     "write_square_event",
