@@ -23,6 +23,7 @@ _BUILT_IN: Final[Mapping[str, str]] = {
     "douyin": "omo_core.channels.douyin:DouyinAdapter",
     "ebay": "omo_core.channels.ebay:EbayAdapter",
     "jd": "omo_core.channels.jd:JdAdapter",
+    "meituan": "omo_core.channels.meituan:MeituanAdapter",
     "native": "omo_core.channels.native:NativeAdapter",
     "shopee": "omo_core.channels.shopee:ShopeeAdapter",
     "shopify": "omo_core.channels.shopify:ShopifyAdapter",

@@ -5,6 +5,12 @@ from omo_core.testing.writers.csv import write_csv_orders
 from omo_core.testing.writers.douyin import write_douyin_order, write_douyin_push, write_douyin_refund
 from omo_core.testing.writers.ebay import write_ebay_notification, write_ebay_order
 from omo_core.testing.writers.jd import write_jd_order
+from omo_core.testing.writers.meituan import (
+    write_meituan_cancellation,
+    write_meituan_order,
+    write_meituan_push,
+    write_meituan_refund,
+)
 from omo_core.testing.writers.native import (
     write_native_batch,
     write_native_cancellation,
@@ -35,6 +41,10 @@ __all__ = [
     "write_ebay_notification",
     "write_ebay_order",
     "write_jd_order",
+    "write_meituan_cancellation",
+    "write_meituan_order",
+    "write_meituan_push",
+    "write_meituan_refund",
     "write_native_batch",
     "write_native_cancellation",
     "write_native_counter_sale",
