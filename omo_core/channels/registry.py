@@ -19,6 +19,7 @@ GROUP: Final = "omo_core.channels"
 
 _BUILT_IN: Final[Mapping[str, str]] = {
     "amazon": "omo_core.channels.amazon:AmazonAdapter",
+    "bigcommerce": "omo_core.channels.bigcommerce:BigCommerceAdapter",
     "csv": "omo_core.channels.csv_table:CsvAdapter",
     "douyin": "omo_core.channels.douyin:DouyinAdapter",
     "ebay": "omo_core.channels.ebay:EbayAdapter",

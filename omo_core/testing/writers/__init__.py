@@ -1,6 +1,7 @@
 """Writers: canonical values as the signed bytes a channel would send, for tests, benchmarks and demos."""
 
 from omo_core.testing.writers.amazon import write_amazon_notification, write_amazon_order
+from omo_core.testing.writers.bigcommerce import write_bigcommerce_event, write_bigcommerce_order
 from omo_core.testing.writers.csv import write_csv_orders
 from omo_core.testing.writers.douyin import write_douyin_order, write_douyin_push, write_douyin_refund
 from omo_core.testing.writers.ebay import write_ebay_notification, write_ebay_order
@@ -34,6 +35,8 @@ from omo_core.testing.writers.youzan import write_youzan_document, write_youzan_
 __all__ = [
     "write_amazon_notification",
     "write_amazon_order",
+    "write_bigcommerce_event",
+    "write_bigcommerce_order",
     "write_csv_orders",
     "write_douyin_order",
     "write_douyin_push",
