@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,6 +19,7 @@ from typing import Final
 from omo_core.channels.cursor import Cursor, microseconds
 from omo_core.channels.dialect import build_order
 from omo_core.channels.fields import TEXT_LIMIT, free_text, local, optional_local, state, units
+from omo_core.channels.woocommerce_bundles import bundle_links, bundled, meta_of, unit_price
 from omo_core.channels.woocommerce_delivery import WooCommerceConfig, read_delivery
 from omo_core.model.errors import InvalidMoney, UnreadableBody
 from omo_core.model.orders import (
@@ -44,9 +45,6 @@ _STATUS: Final[Mapping[str, OrderStatus]] = {
 
 _NOT_YET: Final = frozenset({"pending", "on-hold", "failed", "checkout-draft", "auto-draft"})
 """Statuses in which WooCommerce waits for money or for somebody's yes: the goods stay."""
-
-_LINKS: Final = (("_bundled_by", "_bundle_cart_key"), ("_composite_parent", "_composite_cart_key"))
-"""(meta of a part, meta of its bundle with the same value), where the extension gives no `bundled_by`."""
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,20})?")
 
@@ -104,7 +102,7 @@ def read_refund(refund: Cursor, currency: str) -> Refund:
         if given in (0, "0", "", None):
             continue
         back = Cursor({"quantity": _negated(given)}, parent=line, key="refunded")
-        of = _meta(line).get("_refunded_item_id")
+        of = meta_of(line).get("_refunded_item_id")
         if not isinstance(of, str | int) or isinstance(of, bool) or of == "":
             line.odd("meta_data", "does not name the order's line, so the refunded units are not known")
             continue
@@ -174,8 +172,8 @@ def _lines(
     if not sources:
         document.fail("line_items", "is missing or empty", "send the whole order with at least one line")
     lines = [_line(one, currency, config, gone) for one in sources]
-    parents, containers = _parents(sources, [line.line for line in lines])
-    return tuple(_bundled(lines, parents, containers)) if parents else tuple(lines)
+    parents, containers = bundle_links(sources, [line.line for line in lines])
+    return tuple(bundled(lines, parents, containers)) if parents else tuple(lines)
 
 
 def _line(line: Cursor, currency: str, config: WooCommerceConfig, gone: Mapping[str, int]) -> OrderLine:
@@ -203,7 +201,7 @@ def _line(line: Cursor, currency: str, config: WooCommerceConfig, gone: Mapping[
         amounts=line.build(
             LineAmounts,
             # `price` is after discounts and has float noise; the totals are exact.
-            list_unit_price_minor=_each(gross_minor, quantity),
+            list_unit_price_minor=unit_price(gross_minor, quantity),
             gross_minor=gross_minor,
             discount_minor=gross_minor - net_minor,
             tax_minor=_minor(line, "total_tax", currency, 0),
@@ -215,71 +213,6 @@ def _title(line: Cursor) -> str | None:
     """The name as people read it: WooCommerce sends it as HTML."""
     text = line.optional_text("name")
     return html.unescape(text)[:TEXT_LIMIT].replace("\x00", "") or None if text else None
-
-
-def _each(gross_minor: int, quantity: int) -> int:
-    """The price of one, rounded half up; the gross stays what counts."""
-    return (2 * gross_minor + quantity) // (2 * quantity)
-
-
-def _meta(one: Cursor) -> dict[str, object]:
-    """Meta values by key; plugins write them, as texts, numbers, lists or objects."""
-    found = one.fields.get("meta_data")
-    entries = found if isinstance(found, list) else ()
-    return {str(meta.get("key"))[:100]: meta.get("value") for meta in entries if isinstance(meta, dict)}
-
-
-def _parents(sources: list[Cursor], ids: list[str]) -> tuple[dict[str, str], set[str]]:
-    """The outermost bundle of each line that is part of one, and every line that holds others."""
-    metas = [_meta(one) if one.fields.get("meta_data") else {} for one in sources]
-    linked = any(part in meta for meta in metas if meta for part, _ in _LINKS)
-    if not linked and not any(one.fields.get("bundled_by") for one in sources):
-        return {}, set()
-    owners = {
-        (own, str(meta[own])): line for meta, line in zip(metas, ids, strict=True) for _, own in _LINKS if meta.get(own)
-    }
-    direct: dict[str, str] = {}
-    for one, meta, line in zip(sources, metas, ids, strict=True):
-        told = one.fields.get("bundled_by")
-        named = str(told) if isinstance(told, str | int) and not isinstance(told, bool) else ""
-        found = [owners.get((own, str(meta[part]))) for part, own in _LINKS if meta.get(part)]
-        parent = named if named in ids else next((owner for owner in found if owner), None)
-        if parent is not None and parent != line:
-            direct[line] = parent
-    roots: dict[str, str] = {}
-    for line, parent in direct.items():
-        root, seen = parent, {line}
-        while root in direct and root not in seen:
-            seen.add(root)
-            root = direct[root]
-        if root in direct:
-            sources[ids.index(line)].odd("bundled_by", "goes round in a circle, so the line stands for itself")
-        else:
-            roots[line] = root
-    return roots, {direct[line] for line in roots}
-
-
-def _bundled(lines: list[OrderLine], parents: Mapping[str, str], containers: set[str]) -> Iterable[OrderLine]:
-    """Parts point to their outermost bundle, which tells the money of all of them; no bundle carries goods."""
-    parts: defaultdict[str, list[LineAmounts]] = defaultdict(list)
-    for line in lines:
-        if line.line in parents and line.amounts is not None:
-            parts[parents[line.line]].append(line.amounts)
-    for line in lines:
-        if line.line in parents:
-            yield line.model_copy(update={"parent": parents[line.line], "bundle": line.line in containers})
-        elif line.line in parts and line.amounts is not None:
-            every = [line.amounts, *parts[line.line]]
-            gross_minor = sum(one.gross_minor for one in every)
-            whole = LineAmounts(
-                list_unit_price_minor=_each(gross_minor, line.quantity),
-                gross_minor=gross_minor,
-                discount_minor=sum(one.discount_minor for one in every),
-                tax_minor=sum(one.tax_minor for one in every),
-            )
-            yield line.model_copy(update={"bundle": True, "amounts": whole})
-        else:
-            yield line
 
 
 def _amounts(document: Cursor, lines: tuple[OrderLine, ...], currency: str) -> OrderAmounts:
