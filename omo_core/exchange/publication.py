@@ -33,6 +33,7 @@ from omo_core.channels.intents import (
 from omo_core.channels.port import ChannelAdapter
 from omo_core.exchange.intake import Run
 from omo_core.inventory import (
+    Sending,
     TellingKey,
     availability_deltas,
     doubt_told,
@@ -211,8 +212,8 @@ class Publication:
         for batch in batches(cells, self._batch):
             marked = self.run(partial(self._mark, batch, number))
             wrong = self._send(sends, marked)
-            taken = [key for key in marked.versions if key not in wrong]
-            self.run(partial(_settle, marked.versions, taken))
+            taken = [key for key in marked.numbers if key not in wrong]
+            self.run(partial(_settle, marked.numbers, taken))
             told, waiting, done = told + len(taken), waiting + marked.spared, done + len(batch)
             refused += wrong.values()
             away = bool(wrong) and not taken and all(one.retry for one in wrong.values())
@@ -230,28 +231,25 @@ class Publication:
         """The numbers of a batch as they are now, from here on being sent; those that changed back are left out."""
         rounds = _under_way(tx, self.rule.channel)
         overlap = rounds.enter(tx, number, self.patience)
-        cells = {(one.sku, one.node) for one in batch}
-        skus = sorted({one.sku for one in batch})
-        deltas = [one for one in availability_deltas(tx, self._rule, skus=skus) if (one.sku, one.node) in cells]
-        versions = mark_sending(tx, deltas, spare_sending=overlap)
-        mine = [one for one in deltas if (one.channel, one.node, one.sku) in versions]
-        return _Marked(mine, versions, len(deltas) - len(mine), tx.now)
+        cells = [(one.sku, one.node) for one in batch]
+        numbers, spared = mark_sending(tx, self._rule, cells, spare_sending=overlap)
+        return _Marked(numbers, spared, tx.now)
 
     def _send(self, sends: Sends, marked: _Marked) -> dict[TellingKey, NotTaken]:
         """Send what was marked, and say what the channel did not take."""
         levels = [
             (
-                (one.channel, one.node, one.sku),
+                key,
                 StockLevel(
                     listing=listing.listing,
                     product=listing.product,
-                    sku=one.sku,
-                    location=self.locations.get(one.node),
-                    units=one.units,
+                    sku=key[2],
+                    location=self.locations.get(key[1]),
+                    units=number.units,
                 ),
             )
-            for one in marked.deltas
-            for listing in self._listed[one.sku]
+            for key, number in marked.numbers.items()
+            for listing in self._listed[key[2]]
         ]
         wrong: dict[TellingKey, NotTaken] = {}
         for some in batches(levels, self._batch):
@@ -262,10 +260,9 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class _Marked:
-    """A batch that is being sent: its numbers, the versions of their rows, and how many were left to other rounds."""
+    """A batch that is being sent: its numbers, and how many were left to other rounds."""
 
-    deltas: Sequence[AvailabilityDelta]
-    versions: Mapping[TellingKey, int]
+    numbers: Mapping[TellingKey, Sending]
     spared: int
     as_of: datetime
 
@@ -303,14 +300,12 @@ def _answers(
 
 def _intent(levels: Sequence[tuple[TellingKey, StockLevel]], marked: _Marked) -> SetStock:
     """The same content has the same key; the rows' versions are in it, because a number may come back later."""
-    content = [
-        (key, marked.versions[key], level.product, level.listing, level.location, level.units) for key, level in levels
-    ]
+    content = [(key, *marked.numbers[key], level.product, level.listing, level.location) for key, level in levels]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
     return SetStock(key=f"stock/{digest}", levels=tuple(level for _, level in levels), as_of=marked.as_of)
 
 
-def _settle(sent: Mapping[TellingKey, int], taken: Collection[TellingKey], tx: Transaction) -> None:
+def _settle(sent: Mapping[TellingKey, Sending], taken: Collection[TellingKey], tx: Transaction) -> None:
     settle_sent(tx, sent, taken)
 
 

@@ -20,6 +20,7 @@ from omo_core.inventory.inbound import inbound_due, inbound_of, open_inbound
 from omo_core.inventory.kits import available_kits, holds_of_kit
 from omo_core.inventory.pool import apply_many, apply_one
 from omo_core.inventory.publication import (
+    Sending,
     TellingKey,
     availability_deltas,
     doubt_told,
@@ -35,6 +36,7 @@ from omo_core.inventory.transfers import open_transfers, transfers_of
 __all__ = [
     "AuditReport",
     "Finding",
+    "Sending",
     "TellingKey",
     "apply_many",
     "apply_one",

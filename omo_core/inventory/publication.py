@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import text
 
@@ -20,36 +20,53 @@ from omo_core.storage.transaction import Transaction
 TellingKey = tuple[str, str, str]
 """(channel, node, sku); node '' where the channel has one number for all."""
 
+
+class Sending(NamedTuple):
+    """A number that is being sent, and the version of the row that says so."""
+
+    units: int
+    version: int
+
+
 _KEYS: Final = ("channel", "node", "sku")
 _CHANGES: Final = ("units", "sending", "version", "updated_at_us")
 
 # What quotas leave a channel is told node by node until it is used up, so that the numbers of all nodes add to it.
-# Computed and compared in the database: of a hundred thousand listings only those that changed leave it.
-_DELTAS: Final = """
+_UNITS: Final = """
 WITH free AS (
     SELECT sku, {node} AS node, CAST(sum({free}) AS bigint) AS units
-    FROM omo_stock AS t WHERE pool_id = :pool AND condition = 'sellable' AND sku {not_kit} {of_nodes} {of_skus} GROUP BY sku, {node_key}
-), told AS (
-    SELECT sku, node, units, sending FROM omo_published WHERE pool_id = :pool AND channel = :channel {of_skus}
-), shared AS (
-    SELECT f.sku, f.node, CASE WHEN l.units IS NULL THEN f.units ELSE {least}(f.units, {greatest}(0,
-        l.units - CAST(sum(f.units) OVER (PARTITION BY f.sku ORDER BY f.node) AS bigint) + f.units)) END AS units
-    FROM free AS f LEFT JOIN {limits} ON l.sku = f.sku
-), target AS (
-    SELECT f.sku, f.node, t.units AS told, coalesce(t.sending, 0) AS sending,
+    FROM omo_stock AS t WHERE pool_id = :pool AND condition = 'sellable' {of_stock} {of_skus} GROUP BY sku, {node_key}
+), {shared} units AS (
+    SELECT f.sku, f.node,
         {least}(:cap, {greatest}(0, f.units - {greatest}(:buffer, (f.units * :buffer_permille + 999) / 1000)))
         / :round_to * :round_to AS units
-    FROM shared AS f LEFT JOIN told AS t ON t.sku = f.sku AND t.node = f.node
+    FROM {source} AS f
+)"""
+
+_SHARED: Final = """l AS (SELECT * FROM {limits}), shared AS (
+    SELECT f.sku, f.node, CASE WHEN l.units IS NULL THEN f.units ELSE {least}(f.units, {greatest}(0,
+        l.units - CAST(sum(f.units) OVER (PARTITION BY f.sku ORDER BY f.node) AS bigint) + f.units)) END AS units
+    FROM free AS f LEFT JOIN l ON l.sku = f.sku
+),"""
+
+# Computed and compared in the database: of a hundred thousand listings only those that changed leave it. What is there
+# and what was told are put under each other and grouped, not joined: of a table that has just been filled a planner
+# knows nothing, and would go through all of one side for each row of the other.
+_DELTAS: Final = """, cells AS (
+    SELECT sku, node, units, CAST(NULL AS bigint) AS told, CAST(0 AS bigint) AS sending FROM units
     UNION ALL
-    SELECT t.sku, t.node, t.units, t.sending, 0 FROM told AS t
-    WHERE (t.units > 0 OR t.sending = 1) AND t.sku {not_kit} AND NOT EXISTS
-        (SELECT 1 FROM free AS f WHERE f.sku = t.sku AND f.node = t.node)
+    SELECT sku, node, 0, units, sending FROM omo_published
+    WHERE pool_id = :pool AND channel = :channel {not_kit} {of_skus}
+), target AS (
+    SELECT sku, node, max(units) AS units, max(told) AS told, max(sending) AS sending FROM cells GROUP BY sku, node
 )
 SELECT sku, node, units, told, sending FROM target
 WHERE sending = 1 OR (told IS NULL AND units > 0) OR (units <> told AND (units = 0 OR told = 0
     OR units - told >= :min_change OR told - units >= :min_change OR (units < told AND units <= :exact_below)))
 ORDER BY sku, node
 """
+
+_NUMBERS: Final = " SELECT sku, node, units FROM units"
 
 
 def availability_deltas(
@@ -61,7 +78,7 @@ def availability_deltas(
     can be promised; one whose number was being sent appears whatever it is now.
     """
     kits = kit_skus(tx, skus)
-    found: list[Any] = list(_of_items(tx, rule, skus, kits))
+    found: list[Any] = list(_ask(tx, rule, skus, kits, _DELTAS))
     if kits:
         found = sorted([*found, *_of_kits(tx, rule, kits)], key=lambda one: (one[0], one[1]))
     channel = rule.channel
@@ -93,28 +110,37 @@ def mark_told(tx: Transaction, deltas: Iterable[AvailabilityDelta]) -> int:
 
 
 def mark_sending(
-    tx: Transaction, deltas: Iterable[AvailabilityDelta], *, spare_sending: bool = False
-) -> dict[TellingKey, int]:
-    """Remember numbers that are about to be sent, and return the versions of their rows for `settle_sent`.
+    tx: Transaction, rule: PublicationRule, cells: Collection[tuple[str, str]], *, spare_sending: bool = False
+) -> tuple[dict[TellingKey, Sending], int]:
+    """Compute the numbers of (sku, node) cells anew and remember those worth telling, which are about to be sent.
 
-    Until that the channel may show them or what it heard before, so `availability_deltas` holds them whatever the pool
-    has. `spare_sending` leaves rows alone that are being sent already: by somebody else.
+    Until `settle_sent` the channel may show them or what it heard before, so `availability_deltas` holds them whatever
+    the pool has. `spare_sending` leaves rows alone that are being sent already, by somebody else; returned are the
+    others, and how many were left.
     """
-    now = {(delta.channel, delta.node, delta.sku): delta.units for delta in deltas}
-    stored = _stored(tx, now)
-    if spare_sending:
-        now = {key: units for key, units in now.items() if key not in stored or not stored[key].sending}
-    return _write(tx, stored, now, sending=1)
+    stored = _stored(tx, [(rule.channel, node, sku) for sku, node in cells])
+    numbers = _numbers(tx, rule, sorted({sku for sku, _ in cells}))
+    now: dict[TellingKey, int] = {}
+    spared = 0
+    for sku, node in cells:
+        key, units = (rule.channel, node, sku), numbers.get((sku, node), 0)
+        row = stored.get(key)
+        if row is not None and row.sending and spare_sending:
+            spared += 1
+        elif (row is not None and row.sending) or is_worth_telling(rule, units, None if row is None else row.units):
+            now[key] = units
+    versions = _write(tx, stored, now, sending=1)
+    return {key: Sending(units, versions[key]) for key, units in now.items()}, spared
 
 
-def settle_sent(tx: Transaction, sent: Mapping[TellingKey, int], taken: Collection[TellingKey]) -> None:
+def settle_sent(tx: Transaction, sent: Mapping[TellingKey, Sending], taken: Collection[TellingKey]) -> None:
     """The channel took some of the numbers that were marked with `mark_sending`; the others must be told again.
 
     A row that was marked by somebody else meanwhile is doubted: which of two numbers the channel heard last, nobody
     knows, so it is told again, also where the other one is still at it.
     """
     stored = _stored(tx, sent)
-    overtaken = {key: stored[key].units for key, version in sent.items() if stored[key].version != version}
+    overtaken = {key: stored[key].units for key, one in sent.items() if stored[key].version != one.version}
     _write(tx, stored, overtaken, sending=1)
     done = {key: stored[key].units for key in taken if key not in overtaken}
     _write(tx, stored, done, sending=0)
@@ -182,7 +208,10 @@ def is_worth_telling(rule: PublicationRule, units: int, told: int | None) -> boo
     return 0 in (units, told) or abs(units - told) >= rule.min_change or (told > units <= rule.exact_below)
 
 
-def _of_items(tx: Transaction, rule: PublicationRule, skus: Sequence[str] | None, kits: Sequence[str]) -> Sequence[Any]:
+def _ask(
+    tx: Transaction, rule: PublicationRule, skus: Sequence[str] | None, kits: Sequence[str], question: str
+) -> Sequence[Any]:
+    """What the pool can serve of its items by the rule, and a question about that."""
     parameters: dict[str, Any] = {
         "pool": tx.pool,
         "channel": rule.channel,
@@ -191,30 +220,53 @@ def _of_items(tx: Transaction, rule: PublicationRule, skus: Sequence[str] | None
     }
     withheld = sorted(withheld_nodes(tx, rule.channel))
     limits = channel_limits(tx, rule.channel)
-    clauses = {
-        "limits": _limits(tx, parameters, limits),
-        "of_nodes": _among(tx, parameters, "node", "nodes", rule.nodes) if rule.nodes else "",
-        "of_skus": "" if skus is None else _among(tx, parameters, "sku", "skus", sorted(set(skus))),
-        "not_kit": _listed(tx, parameters, "NOT IN", "kits", kits),
-        "node": "node" if rule.per_node else "''",
-        "node_key": "node" if rule.per_node else "pool_id",
-        "free": free_units(tx.postgres),
+    engine = {
         "greatest": "greatest" if tx.postgres else "max",
         "least": "least" if tx.postgres else "min",
+        "limits": _limits(tx, parameters, limits),
     }
+    not_kit = f"AND sku {_listed(tx, parameters, 'NOT IN', 'kits', kits)}" if kits else ""
+    of_stock = not_kit
+    if rule.nodes:
+        of_stock += f" AND node {_listed(tx, parameters, 'IN', 'nodes', rule.nodes)}"
     if withheld:
-        clauses["of_nodes"] += " AND node " + _listed(tx, parameters, "NOT IN", "withheld", withheld)
-    return tx.connection.execute(text(_DELTAS.format(**clauses)), parameters).all()
+        of_stock += f" AND node {_listed(tx, parameters, 'NOT IN', 'withheld', withheld)}"
+    sql = (_UNITS + question).format(
+        of_stock=of_stock,
+        not_kit=not_kit,
+        of_skus="" if skus is None else f"AND sku {_listed(tx, parameters, 'IN', 'skus', sorted(set(skus)))}",
+        node="node" if rule.per_node else "''",
+        node_key="node" if rule.per_node else "pool_id",
+        free=free_units(tx.postgres),
+        shared=_SHARED.format(**engine) if limits else "",
+        source="shared" if limits else "free",
+        **engine,
+    )
+    return tx.connection.execute(text(sql), parameters).all()
 
 
-def _of_kits(
-    tx: Transaction, rule: PublicationRule, kits: Sequence[str]
-) -> Iterable[tuple[str, str, int, int | None, bool]]:
+def _numbers(tx: Transaction, rule: PublicationRule, skus: Sequence[str]) -> dict[tuple[str, str], int]:
+    """What the rule makes of what the pool can serve of some items, by (sku, node); what is not there has nothing."""
+    kits = kit_skus(tx, skus)
+    numbers = {(sku, node): int(units) for sku, node, units in _ask(tx, rule, skus, kits, _NUMBERS)}
+    if kits:
+        numbers |= {cell: told_units(rule, units) for cell, units in _units_of_kits(tx, rule, kits).items()}
+    return numbers
+
+
+def _units_of_kits(tx: Transaction, rule: PublicationRule, kits: Sequence[str]) -> dict[tuple[str, str], int]:
     units: dict[tuple[str, str], int] = {}
     for (kit, node), available in available_kits(tx, kits, channel=rule.channel).items():
         if not rule.nodes or node in rule.nodes:
             cell = (kit, node if rule.per_node else "")
             units[cell] = units.get(cell, 0) + available
+    return units
+
+
+def _of_kits(
+    tx: Transaction, rule: PublicationRule, kits: Sequence[str]
+) -> Iterable[tuple[str, str, int, int | None, bool]]:
+    units = _units_of_kits(tx, rule, kits)
     rows = tx.select(
         tables.published, ("sku", "node", "units", "sending"), ("channel", "sku"), [(rule.channel, kit) for kit in kits]
     )
@@ -234,14 +286,11 @@ def _limits(tx: Transaction, parameters: dict[str, Any], limits: Mapping[str, in
     return "(SELECT key AS sku, value AS units FROM json_each(:limits)) AS l"
 
 
-def _among(tx: Transaction, parameters: dict[str, Any], column: str, name: str, values: Sequence[str]) -> str:
-    return f"AND {column} {_listed(tx, parameters, 'IN', name, values)}"
-
-
 def _listed(tx: Transaction, parameters: dict[str, Any], operator: str, name: str, values: Sequence[str]) -> str:
     """`IN` or `NOT IN` a bound list of any length."""
     if tx.postgres:
         parameters[name] = list(values)
-        return f"{operator} (SELECT unnest(CAST(:{name} AS text[])))"
+        # An array that is compared with is looked up in the index of the key, one that is joined with may not be.
+        return f"{'= ANY' if operator == 'IN' else '<> ALL'} (CAST(:{name} AS text[]))"
     parameters[name] = json.dumps(list(values))
     return f"{operator} (SELECT value FROM json_each(:{name}))"  # noqa: S608  # a name of ours, bound values
