@@ -56,16 +56,16 @@ def pair(item: Cursor) -> tuple[str, str]:
     return item.identifier("item_id"), item.optional_identifier("model_id") or "0"
 
 
-def income_of(income: Cursor | None, items: Sequence[Cursor]) -> Income | None:
-    """The seller's side of an order with these items: both documents list a pair's lines in one order."""
+def income_of(income: Cursor | None, pairs: Sequence[tuple[str, str]]) -> Income | None:
+    """The seller's side of an order of these items: both documents list a pair's lines in one order."""
     if income is None:
         return None
     found: dict[tuple[str, str], list[Cursor]] = {}
     for item in income.children("items"):
         found.setdefault(pair(item), []).append(item)
-    often = Counter(map(pair, items))
+    often = Counter(pairs)
     same = {key: iter(listed) for key, listed in found.items() if len(listed) == often[key]}
-    return Income(income, tuple(next(same[pair(item)]) if pair(item) in same else None for item in items))
+    return Income(income, tuple(next(same[one]) if one in same else None for one in pairs))
 
 
 def money(cursor: Cursor, key: str, currency: str, default: int | None = 0) -> int:
@@ -120,15 +120,9 @@ def amounts_of(
 
 
 def discounts_of(lines: Sequence[OrderLine], escrow: Income | None, currency: str) -> tuple[Discount, ...]:
-    """Each discount with who pays for it, by the seller's side; without that, what came off the lines' prices."""
+    """Each discount with who pays for it, by the seller's side; without that, a line's price says all there is."""
     if escrow is None:
-        shares = tuple(
-            DiscountShare(line=line.line, amount_minor=line.amounts.discount_minor)
-            for line in lines
-            if line.amounts and line.amounts.discount_minor
-        )
-        whole = sum(share.amount_minor for share in shares)
-        return (Discount(title="price", amount_minor=whole, shares=shares),) if whole else ()
+        return ()
     found = []
     told = [(line.line, item) for line, item in zip(lines, escrow.items, strict=True) if item]
     for key, of_item, funder in _DISCOUNTS:

@@ -69,18 +69,19 @@ def read_order(
     """
     currency = order.currency("currency")
     items = list(order.children("item_list"))
-    escrow = income_of(income, items)
+    pairs = [pair(item) for item in items]
+    escrow = income_of(income, pairs)
     if not items:
         order.fail("item_list", "is missing or empty", "ask for it in response_optional_fields")
-    names = line_ids(items)
+    names = line_ids(items, pairs)
     theirs = order.optional_text("fulfillment_flag") == "fulfilled_by_shopee"
     packages = list(order.children("package_list"))
     places = _places(packages)
     told = escrow.items if escrow else (None,) * len(items)
     lines = []
-    for item, name, own in zip(items, names, told, strict=True):
-        place = places.get(pair(item), 0)
-        lines.append(_line(item, name, currency, own, {"physical": not theirs, "delivery": place}))
+    for item, one, name, own in zip(items, pairs, names, told, strict=True):
+        same = {"line": name, "listing": "-".join(one), "physical": not theirs, "delivery": places.get(one, 0)}
+        lines.append(_line(item, currency, own, same))
     status, paid, held = state(order, "order_status", STATUS, _UNKNOWN)
     updated_at = unix_s(order, "update_time")
     total = total_of(order, escrow, currency)
@@ -110,9 +111,8 @@ def read_order(
     )
 
 
-def line_ids(items: Sequence[Cursor]) -> list[str]:
+def line_ids(items: Sequence[Cursor], pairs: Sequence[tuple[str, str]]) -> list[str]:
     """A line's name: item-model, and what tells it from others where the same pair was bought twice."""
-    pairs = [pair(item) for item in items]
     often = Counter(pairs)
     seen: Counter[str] = Counter()
     names = []
@@ -126,19 +126,16 @@ def line_ids(items: Sequence[Cursor]) -> list[str]:
     return names
 
 
-def _line(item: Cursor, name: str, currency: str, told: Cursor | None, same: Mapping[str, Any]) -> OrderLine:
+def _line(item: Cursor, currency: str, told: Cursor | None, same: Mapping[str, Any]) -> OrderLine:
     quantity = item.quantity("model_quantity_purchased")
     left = item.count("active_qty", max(0, quantity - item.count("cancelled_qty", 0)))
     original = money(item, "model_original_price", currency, None)
-    item_id, model_id = pair(item)
     return item.build(
         OrderLine,
-        line=name,
         sku=item.optional_identifier("model_sku") or item.optional_identifier("item_sku"),
         quantity=quantity,
         current_quantity=min(left, quantity),
         title=_title(item),
-        listing=f"{item_id}-{model_id}",
         amounts=item.build(
             LineAmounts,
             list_unit_price_minor=original,
