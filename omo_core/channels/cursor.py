@@ -51,7 +51,10 @@ def _parse_instant(text: str) -> datetime | None:
 
 
 @lru_cache(maxsize=4_096)  # A shop has few prices: most amounts of a body were read before.
-def _exact_minor(value: str | int | Decimal, currency: str, noise: bool) -> int:
+def _exact_minor(value: str | int | Decimal, currency: str, noise: bool) -> int | None:
+    """None where a text is no decimal amount."""
+    if isinstance(value, str) and not _AMOUNT.fullmatch(value):
+        return None
     if noise:
         exact = Decimal(value).scaleb(currency_exponent(currency))
         noise = abs(exact - exact.to_integral_value()) < _NOISE
@@ -221,12 +224,15 @@ class Cursor:
         return self._minor(key, value, currency, noise=noise)
 
     def _minor(self, key: str, value: str | int | Decimal, currency: str, *, noise: bool = False) -> int:
-        if isinstance(value, str) and (len(value) > 40 or not _AMOUNT.fullmatch(value)):
-            self._bad_money(key, f'is {value[:40]!r}, not a decimal amount; send one such as "12.50"')
+        # What is long is not kept in the cache.
+        plain = not isinstance(value, str) or len(value) <= 40
         try:
-            return _exact_minor(value, currency, noise)
+            minor = _exact_minor(value, currency, noise) if plain else None
         except InvalidMoney as error:
             self._bad_money(key, f"cannot be used: {error}")
+        if minor is None:
+            self._bad_money(key, f'is {str(value)[:40]!r}, not a decimal amount; send one such as "12.50"')
+        return minor
 
     def _bad_money(self, key: str, fault: str) -> NoReturn:
         path = f"{self.path}.{key}"
@@ -258,6 +264,8 @@ class Cursor:
 
     def children(self, key: str) -> Iterator[Cursor]:
         """The objects in a list of at most `MAX_ENTRIES`; none where the list is missing."""
+        if self.fields.get(key) is None:
+            return
         for index, value in enumerate(self._list(key, "objects")):
             yield Cursor(value, parent=self, key=key, index=index)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import cache
 from typing import Final, TypeVar
 
 from omo_core.channels.cursor import Cursor
@@ -41,10 +42,15 @@ def choice(cursor: Cursor, key: str, default: K) -> K:
     text = cursor.optional_text(key)
     if text is None:
         return default
-    kind = type(default)
-    if text not in set(kind):
-        cursor.fail(key, f"is {text[:40]!r}", f"send one of: {', '.join(kind)}")
-    return kind(text)
+    found: K | None = _words(type(default)).get(text)
+    if found is None:
+        cursor.fail(key, f"is {text[:40]!r}", f"send one of: {', '.join(type(default))}")
+    return found
+
+
+@cache
+def _words(kind: type[K]) -> Mapping[str, K]:
+    return {word.value: word for word in kind}
 
 
 def read_line_amounts(line: Cursor, quantity: int, currency: str) -> LineAmounts | None:
