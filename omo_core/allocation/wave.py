@@ -136,7 +136,7 @@ class _Search:
         """Run the stages; each piece of work yields its stage's name."""
         self.best = solve_greedy(self.problem)
         self.cost_minor = self.greedy_minor = self.best.cost_minor
-        # The widened orders would come with every node; the prices add those that matter.
+        # Not with the greedy plan's candidates: the prices add those that matter, and fewer cost less.
         yield "greedy"
         yield from self._price()
         if not self._is_proven() and self._is_tiny():

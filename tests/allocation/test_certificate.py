@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -103,8 +104,17 @@ def test_nodes_that_are_added_stay(seed: int) -> None:
         )
 
 
-def test_many_candidates_are_sorted_as_the_twin_does() -> None:
+@pytest.mark.parametrize("most", [chunks.LAST, 1])
+def test_many_candidates_stand_by_cost(most: int) -> None:
+    """However dear they are: numbers too large to sort as one are sorted as two."""
     case = random_case(2, orders=12, nodes=150, skus=5, policy={"candidates": 1_000})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunks, "LAST", most)
+        block = case.problem().block
+    assert block.node.size > 12 * 20
+    for first, stop in pairwise(block.candidate_ptr.tolist()):
+        order = list(zip(block.fixed_minor[first:stop].tolist(), block.node[first:stop].tolist(), strict=True))
+        assert order == sorted(order)
     ours = case.problem()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chunks, "list_entries", naive.list_entries)

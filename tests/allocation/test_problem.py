@@ -14,6 +14,7 @@ from omo_core.allocation import (
     NetworkIndex,
     OrderDemand,
     SourcingPolicy,
+    greedy,
     solve_greedy,
 )
 from omo_core.model.errors import InvalidInput
@@ -124,8 +125,10 @@ def test_every_line_reaches_its_holders_however_few_candidates() -> None:
     assert solve_greedy(problem).orders[0].shortfalls == ()
 
 
-def test_an_order_left_short_sees_all_nodes() -> None:
-    """Each order sees two holders; the last ones find them empty and must look farther."""
+@pytest.mark.parametrize("few", [64, 0])
+def test_an_order_left_short_sees_all_nodes(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each order sees two holders; the last ones find them empty and must look farther, told where or not."""
+    monkeypatch.setattr(greedy, "FEW", few)
     nodes = network(*(store(f"N{i}", 40 + i / 10) for i in range(6)))
     demands = [order(f"o{i}", ("X", 1)) for i in range(6)]
     problem = AllocationProblem.build(
