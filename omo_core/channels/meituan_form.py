@@ -19,7 +19,8 @@ from omo_core.model.values import ChannelId, NodeId
 
 _ENCODED: Final = re.compile(r"(?:[0-9A-Za-z_.~!*'()+-]|%[0-9A-Fa-f]{2})*")
 """What a text that was encoded consists of."""
-_LISTS: Final = ("detail", "extras", "food", "backup_recipient_phone", "order_tag_list")
+_LISTS: Final = ("detail", "extras", "food")
+"""The fields with JSON inside that are read; others, such as order_tag_list, stay texts."""
 
 
 class MeituanConfig(DialectConfig):

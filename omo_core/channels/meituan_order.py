@@ -61,6 +61,7 @@ def read_order(document: Cursor, config: MeituanConfig, sha256: str) -> Order:
     status = state(document, "status", _STATUS, OrderStatus.OPEN)
     discounts = tuple(_discounts(document))
     payment = _payment(document)
+    amounts = _amounts(document, rows, lines, discounts)
     return build_order(
         document,
         channel=config.channel,
@@ -75,9 +76,9 @@ def read_order(document: Cursor, config: MeituanConfig, sha256: str) -> Order:
         currency=CURRENCY,
         lines=lines,
         deliveries=(_delivery(document, config),),
-        amounts=_amounts(document, rows, lines, discounts),
+        amounts=amounts,
         discounts=discounts,
-        payments=_payments(document, payment, placed_at),
+        payments=_payments(document, payment, amounts.total_minor, placed_at),
         note=free_text(document, "caution"),
         hold_reason="用户已提交订单" if str(document.fields.get("status")) == _SENT_OFF else None,
         body_sha256=sha256,
@@ -172,7 +173,7 @@ def _payment(document: Cursor) -> PaymentStatus:
     return {"8": PaymentStatus.PAID, "9": PaymentStatus.VOIDED}.get(status, PaymentStatus.PENDING)
 
 
-def _payments(document: Cursor, payment: PaymentStatus, placed_at: datetime) -> tuple[Payment, ...]:
+def _payments(document: Cursor, payment: PaymentStatus, total_minor: int, placed_at: datetime) -> tuple[Payment, ...]:
     if payment is not PaymentStatus.PAID:
         return ()
     at_the_door = str(document.fields.get("pay_type")) == _AT_THE_DOOR
@@ -180,7 +181,7 @@ def _payments(document: Cursor, payment: PaymentStatus, placed_at: datetime) -> 
         document.build(
             Payment,
             method="cash on delivery" if at_the_door else "online",
-            amount_minor=document.amount("total", CURRENCY, noise=True),
+            amount_minor=total_minor,
             paid_at=None if at_the_door else placed_at,
         ),
     )
