@@ -9,6 +9,7 @@ from typing import Final
 
 from omo_core.channels.port import SoldLine, TillSale
 from omo_core.demo.baskets import Lines
+from omo_core.demo.dialects import CLICK_AND_COLLECT, MARKETPLACE, MINI_PROGRAM, TILL, WEB_SHOP, fitted
 from omo_core.demo.places import Place, fraction
 from omo_core.demo.supply import store_id
 from omo_core.model.network import DeliveryMethod
@@ -29,9 +30,8 @@ METHOD_SHARES: Final = (
     (DeliveryMethod.ONE_HOUR, 0.15),
 )
 
-WEB_SHOP: Final = "shopify"
-MINI_PROGRAM: Final = "mini-program"
-TILL: Final = "till"
+MARKETPLACE_SHARE: Final = 0.25
+"""Of the orders that are shipped."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,22 @@ class Demand:
                 return method
         return METHOD_SHARES[-1][0]
 
+    def _channel(self, basket: int, method: DeliveryMethod) -> str:
+        drawn = fraction(f"{self._seed}/channel/{basket}")
+        if method is DeliveryMethod.SHIP:
+            return MARKETPLACE if drawn < MARKETPLACE_SHARE else WEB_SHOP
+        if method is DeliveryMethod.PICKUP:
+            return CLICK_AND_COLLECT[int(drawn * len(CLICK_AND_COLLECT))]
+        return MINI_PROGRAM
+
     def _order(self, flow: Lines, rows: list[int], method: DeliveryMethod) -> Order:
         first, instant = rows[0], _instant(flow, rows[0])
         lines = tuple(_order_line(flow, row, number) for number, row in enumerate(rows, start=1))
         amounts = [line.amounts for line in lines if line.amounts]
         gross = sum(one.gross_minor for one in amounts)
         discount = sum(one.discount_minor for one in amounts)
-        return Order(
-            channel=WEB_SHOP if method is DeliveryMethod.SHIP else MINI_PROGRAM,
+        placed = Order(
+            channel=self._channel(int(flow.basket[first]), method),
             external_id=str(flow.basket[first]),
             display_number=f"#{flow.basket[first]}",
             source_version=int(flow.instant_s[first]) * 1_000_000,
@@ -122,6 +130,7 @@ class Demand:
                 total_minor=gross - discount,
             ),
         )
+        return fitted(placed)
 
     def _delivery(self, flow: Lines, row: int, method: DeliveryMethod) -> Delivery:
         if method is DeliveryMethod.PICKUP:

@@ -36,8 +36,8 @@ def preparation_counts(counts: Mapping[str, Any]) -> tuple[PreparationCount, ...
         ("Baskets that flow", "the next ones after eight weeks of history", flow["baskets"], clean["baskets"]),
         ("Counter sales", "first come, first served on the same clock", by_method["counter"], flow["baskets"]),
         ("Online baskets", "chosen by a hash of the basket", online, flow["baskets"]),
-        ("Shipped", "web shop, signed Shopify webhooks", by_method["ship"], online),
-        ("Picked up", "mini-program, signed native documents", by_method["pickup"], online),
+        ("Shipped", "Shopify's webhooks, and Amazon's notices with the orders they name", by_method["ship"], online),
+        ("Picked up", "WooCommerce, Square and BigCommerce, each in its own dialect", by_method["pickup"], online),
         ("Asked for in one hour", "mini-program, signed native documents", by_method["one_hour"], online),
         (
             "Online lines off catalogue",

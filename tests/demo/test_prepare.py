@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from omo_core.channels.native import NativeAdapter, NativeConfig
 from omo_core.channels.port import ChannelAdapter, ChannelEvent
-from omo_core.channels.shopify import ShopifyAdapter, ShopifyConfig
+from omo_core.channels.registry import adapter
 from omo_core.demo.baskets import PERIODS, CleanBaskets
+from omo_core.demo.demand import Demand
+from omo_core.demo.dialects import CLICK_AND_COLLECT
 from omo_core.demo.places import distance_m
-from omo_core.demo.prepare import DemoFiles, prepare
+from omo_core.demo.prepare import DemoFiles, _set_scene, prepare
 from omo_core.model.errors import ForgedSignature, InvalidInput
 from omo_core.model.network import DeliveryMethod, Network, NodeKind
 from omo_core.model.orders import Order
@@ -27,24 +28,23 @@ def envelopes(files: DemoFiles) -> list[dict[str, Any]]:
 
 
 def adapters(files: DemoFiles) -> dict[str, ChannelAdapter]:
-    made: dict[str, ChannelAdapter] = {}
-    for channel, entry in json.loads(files.channels.read_text(encoding="utf-8")).items():
-        config = json.dumps(entry["config"])
-        if entry["adapter"] == "shopify":
-            made[channel] = ShopifyAdapter(ShopifyConfig.model_validate_json(config))
-        else:
-            made[channel] = NativeAdapter(NativeConfig.model_validate_json(config))
-    return made
+    channels = json.loads(files.channels.read_text(encoding="utf-8"))
+    return {channel: adapter(entry["adapter"], entry["config"]) for channel, entry in channels.items()}
+
+
+def read(reader: ChannelAdapter, one: dict[str, Any]) -> ChannelEvent:
+    """What one line of the file says, with the documents that its message asks for."""
+    body = one["body"].encode()
+    reader.verify(one["headers"], body)
+    event = reader.parse_event(one["headers"], body)
+    assert bool(event.fetch) == ("documents" in one)
+    return reader.parse_fetched(event, *(text.encode() for text in one["documents"])) if event.fetch else event
 
 
 @pytest.fixture(scope="module")
 def events(small: DemoFiles) -> list[ChannelEvent]:
-    readers, read = adapters(small), []
-    for one in envelopes(small):
-        body = one["body"].encode()
-        readers[one["channel"]].verify(one["headers"], body)
-        read.append(readers[one["channel"]].parse_event(one["headers"], body))
-    return read
+    readers = adapters(small)
+    return [read(readers[one["channel"]], one) for one in envelopes(small)]
 
 
 def orders_of(events: list[ChannelEvent]) -> list[Order]:
@@ -54,9 +54,27 @@ def orders_of(events: list[ChannelEvent]) -> list[Order]:
 def test_every_line_is_signed_and_a_changed_byte_is_forged(small: DemoFiles) -> None:
     readers = adapters(small)
     for one in envelopes(small)[::25]:
-        assert set(one) == {"channel", "headers", "body"}
+        assert set(one) - {"documents"} == {"channel", "headers", "body"}
+        spoilt = {name: value + "0" for name, value in one["headers"].items()}
         with pytest.raises(ForgedSignature):
-            readers[one["channel"]].verify(one["headers"], (one["body"] + " ").encode())
+            readers[one["channel"]].verify(spoilt, one["body"].encode())
+        if "documents" not in one:
+            with pytest.raises(ForgedSignature):
+                readers[one["channel"]].verify(one["headers"], (one["body"] + " ").encode())
+
+
+def test_at_least_six_dialects_say_all_there_is_of_an_order(
+    small: DemoFiles, clean: CleanBaskets, events: list[ChannelEvent]
+) -> None:
+    told = {event.order.external_id: event.order for event in events if event.order}
+    scene = _set_scene(clean, PERIODS["demo"], 300, 7)
+    demand = Demand(scene.homes, [(row.sku, row.node) for row in scene.stock], 7)
+    made = [basket.sale for basket in demand.baskets(scene.flow) if isinstance(basket.sale, Order)]
+    assert len(made) == len(told)
+    for order in made:
+        assert told[order.external_id].model_copy(update={"body_sha256": None}) == order
+    configs = json.loads(small.channels.read_text(encoding="utf-8"))
+    assert len({configs[one["channel"]]["adapter"] for one in envelopes(small)}) >= 6
 
 
 def test_orders_and_sales_are_in_order_of_time(events: list[ChannelEvent]) -> None:
@@ -81,7 +99,8 @@ def test_money_adds_up_to_what_the_source_says_was_paid(events: list[ChannelEven
         for line in order.lines:
             assert line.amounts is not None
             assert line.amounts.gross_minor == line.quantity * line.amounts.list_unit_price_minor
-            assert line.amounts.net_minor == expected[int(order.external_id), int(line.sku or 0)]
+            basket = int(order.external_id.replace("-", ""))
+            assert line.amounts.net_minor == expected[basket, int(line.sku or 0)]
             seen += 1
     assert seen > 500
 
@@ -124,7 +143,8 @@ def test_methods_channels_and_destinations(small: DemoFiles, events: list[Channe
     stores = [node.point for node in network.nodes if node.kind is NodeKind.STORE and node.point]
     for order in orders_of(events):
         (delivery,) = order.deliveries
-        assert (order.channel == "shopify") == (delivery.method is DeliveryMethod.SHIP)
+        assert (order.channel in {"shopify", "amazon"}) == (delivery.method is DeliveryMethod.SHIP)
+        assert (order.channel in CLICK_AND_COLLECT) == (delivery.method is DeliveryMethod.PICKUP)
         if delivery.method is DeliveryMethod.PICKUP:
             assert nodes[delivery.pickup_node or ""].kind is NodeKind.STORE
         else:

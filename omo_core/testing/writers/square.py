@@ -39,11 +39,17 @@ _REFUND: Final[Mapping[RefundStatus, str]] = {
 
 
 def write_square_event(
-    order: Order, *, secret: str, notification_url: str, event_id: str = "e-1", topic: str = "order.updated"
+    order: Order,
+    *,
+    secret: str,
+    notification_url: str,
+    event_id: str = "e-1",
+    topic: str = "order.updated",
+    location: str = LOCATION,
 ) -> tuple[dict[str, str], bytes]:
     """The webhook that names the order, as headers and body: it holds no more than id, state and version."""
     name = topic.replace(".", "_")
-    version = {"version": order.source_version, "state": _STATE[order.status], "location_id": LOCATION}
+    version = {"version": order.source_version, "state": _STATE[order.status], "location_id": location}
     body = to_json(
         {
             "merchant_id": "5S9MXCS9Y99KK",
@@ -60,16 +66,16 @@ def write_square_event(
     return {SIGNATURE_HEADER: sign_base64(secret, notification_url.encode() + body)}, body
 
 
-def write_square_order(order: Order) -> bytes:
+def write_square_order(order: Order, *, location: str = LOCATION) -> bytes:
     """The order as the API gives it: {"order": {...}}.
 
     Raises `InvalidInput` for what an order object cannot carry, such as an order without amounts, gifts, bundles,
     masked addresses, a payment state that its tenders do not show.
     """
-    return to_json({"order": square_order_document(order)})
+    return to_json({"order": square_order_document(order, location=location)})
 
 
-def square_order_document(order: Order) -> dict[str, Any]:
+def square_order_document(order: Order, *, location: str = LOCATION) -> dict[str, Any]:
     """The order object in plain data; raises `InvalidInput` as `write_square_order` does."""
     amounts = _carriable(order)
     currency = order.currency
@@ -77,7 +83,7 @@ def square_order_document(order: Order) -> dict[str, Any]:
     tax_type = "INCLUSIVE" if amounts.taxes_included else "ADDITIVE"
     return {
         "id": order.external_id,
-        "location_id": LOCATION,
+        "location_id": location,
         "reference_id": order.display_number,
         "customer_id": order.buyer,
         "version": order.source_version,
