@@ -59,6 +59,7 @@ ROWS: Final = (
     ("shuffled-orders", "32 clients, shuffled five-line orders", "{seconds} s, {orders} orders: {deadlocks} deadlocks"),
     ("shared-file", "8 processes on one SQLite file", "{commands} commands: {busy} busy errors"),
     ("simulate", "simulated operations", "{operations} operations, {faults} faults"),
+    ("fuzz-channels", "spoilt messages of channels", "{inputs} inputs, each read or refused in a sentence"),
 )
 
 

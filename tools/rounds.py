@@ -55,6 +55,12 @@ def _simulate(_url: str, seed: int, count: int) -> Outcome:
     return outcome
 
 
+def _fuzz_channels(_url: str, seed: int, count: int) -> Outcome:
+    from tools.fuzz_channels import fuzz_channels
+
+    return fuzz_channels(seed, count)
+
+
 KINDS: Final[Mapping[str, Kind]] = {
     "race-postgres-threads": Kind("postgresql", _race, 6_400),
     "race-postgres-processes": Kind("postgresql", partial(_race, processes=8), 6_400),
@@ -69,8 +75,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "shuffled-orders": Kind("postgresql", lambda url, seed, count: shuffled_orders(url, seed=seed, seconds=count), 20),
     "shared-file": Kind("sqlite", lambda url, seed, count: share_a_file(url, seed=seed, commands=count), 4_000),
     "simulate": Kind("", _simulate, 20_000),
+    "fuzz-channels": Kind("", _fuzz_channels, 250_000),
 }
-"""By name. A count is of attempts, kills, cuts, seconds, commands or operations, as the name says."""
+"""By name. A count is of attempts, kills, cuts, seconds, commands, operations or inputs, as the name says."""
 
 
 @contextmanager
