@@ -106,10 +106,12 @@ def all_components(tx: Transaction) -> dict[str, dict[str, int]]:
 
 def kit_skus(tx: Transaction, skus: Sequence[str] | None = None) -> list[str]:
     """The kits of the pool, or those among the SKUs, in order."""
+    if skus is not None:
+        rows = tx.select(tables.item, ("sku", "document"), ("sku",), [(sku,) for sku in skus])
+        return [sku for sku, document in rows if '"components":{"' in document]
     item = tables.item.c
     query = select(item.sku).where(item.pool_id == tx.pool, item.document.like('%"components":{"%')).order_by(item.sku)
-    kits = [row.sku for row in tx.connection.execute(query)]
-    return kits if skus is None else sorted(set(kits).intersection(skus))
+    return [row.sku for row in tx.connection.execute(query)]
 
 
 def known_skus(tx: Transaction, skus: Sequence[str]) -> set[str]:
