@@ -47,11 +47,18 @@ def adapter(name: str, config: Value | Mapping[str, Any] | None = None) -> Chann
 
     Raises `UnknownChannel`, and `InvalidInput` where the config does not fit.
     """
+    kind: Any = class_of(name)
+    built: ChannelAdapter = kind(_config(name, kind, config))
+    return built
+
+
+def class_of(name: str) -> type[ChannelAdapter]:
+    """The class of the adapter `name`, which says what it can do; raises `UnknownChannel`."""
     target = _known().get(name)
     if target is None:
         raise UnknownChannel(f"no channel {name!r} is installed; use one of: {', '.join(channel_names())}")
-    built: ChannelAdapter = _load(target)(_config(name, target, config))
-    return built
+    found: type[ChannelAdapter] = _load(target)
+    return found
 
 
 def dialect_of(built: ChannelAdapter) -> str | None:
@@ -61,8 +68,8 @@ def dialect_of(built: ChannelAdapter) -> str | None:
     return next((name for name, known in _known().items() if known == target), None)
 
 
-def _config(name: str, target: str, config: Value | Mapping[str, Any] | None) -> Value:
-    config_type: type[Value] = _load(target).config_type
+def _config(name: str, kind: type[ChannelAdapter], config: Value | Mapping[str, Any] | None) -> Value:
+    config_type: type[Value] = kind.config_type
     if isinstance(config, config_type):
         return config
     if isinstance(config, Value):

@@ -8,18 +8,19 @@ from typing import Any
 
 import pytest
 
-from omo_core.channels.intents import Answer, Capabilities, Intent, IntentKind, ItemAnswer, Request, Response
+from omo_core.channels.intents import Answer, Capabilities, Intent, IntentKind, ItemAnswer, Request, Response, cannot
 from omo_core.channels.native import NativeAdapter, NativeConfig
 from omo_core.channels.port import ChannelEvent, Headers
 from omo_core.channels.reading import read_json
 from omo_core.channels.signing import header, verify_hex
 from omo_core.model.orders import Address, Delivery, Order
+from omo_core.model.refusals import Refusal
 from omo_core.testing.contracts import ChannelAdapterContract
 from omo_core.testing.samples import NOW
 from omo_core.testing.writers import write_native_order
 from tests.channels.orders import plain_order
 
-CONFIG = NativeConfig(secrets=("s3cret",))
+CONFIG = NativeConfig(secrets=("s3cret",), endpoint="https://shop.example/omo")
 ORDER = plain_order().model_copy(
     update={"deliveries": (Delivery(address=Address(recipient="A**", token="t0k", masked=True)),)}
 )
@@ -129,7 +130,8 @@ class Unmasks(NativeAdapter):
 
 
 class PromisesTooMuch(NativeAdapter):
-    capabilities = Capabilities(signs="HMAC", intents=frozenset({IntentKind.FETCH_ORDER}))
+    def make(self, intent: Intent) -> Refusal:
+        return cannot(self.channel, intent.kind, "nobody wrote it")
 
 
 class Publishes(NativeAdapter):

@@ -10,6 +10,8 @@ import pytest
 
 import omo_core
 from omo_core.allocation.policy import PolicyPrices, SourcingPolicy
+from omo_core.channels.intents import StockMode
+from omo_core.channels.registry import channel_names, class_of
 from omo_core.cli import exits
 from omo_core.inventory.audit_checks import CHECKS
 from omo_core.inventory.holds import HOLDS_EXPIRED
@@ -97,3 +99,15 @@ def test_a_row_that_differs_is_seen() -> None:
 def test_every_part_of_a_policy_is_listed() -> None:
     parts = SourcingPolicy.model_fields.keys() - PolicyPrices.model_fields.keys()
     assert sorted(unquoted(part) for part, _ in rows_under("## The parts of a policy")) == sorted(parts)
+
+
+def test_the_table_of_channels_names_every_adapter_and_how_it_tells_stock() -> None:
+    rows = [line.split("|") for line in (ROOT / "docs" / "channels.md").read_text(encoding="utf-8").splitlines()]
+    told = {row[2].strip().strip("`"): row[6] for row in rows if len(row) == 9 and row[2].strip().startswith("`")}
+    assert sorted(told) == sorted(channel_names())
+    for name, requests in told.items():
+        if name == "native":
+            continue  # it says "all"
+        modes = class_of(name).capabilities.stock_modes
+        assert (" stock absolute" in requests) == (StockMode.ABSOLUTE in modes), name
+        assert ("relative" in requests) == (StockMode.RELATIVE in modes), name

@@ -70,8 +70,8 @@ MUTANTS: Final = (
         edits=(
             Edit(
                 "omo_core/channels/signing.py",
-                'hmac.compare_digest(sign(secret, body).encode("ascii"), presented)',
-                'sign(secret, body).encode("ascii") == presented',
+                'hmac.compare_digest(text.encode("ascii"), presented)',
+                'text.encode("ascii") == presented',
             ),
         ),
         killers=("tests/channels/test_constant_time.py",),
@@ -84,8 +84,8 @@ MUTANTS: Final = (
         edits=(
             Edit(
                 "omo_core/channels/native.py",
-                "verify_hex(self._config.secrets, body, given)",
-                f"verify_hex(self._config.secrets, {_CANONICAL}, given)",
+                "verify_hex(self.config.secrets, body, given)",
+                f"verify_hex(self.config.secrets, {_CANONICAL}, given)",
             ),
         ),
         killers=("tests/channels/test_contract.py::TestNative::test_a_body_written_anew_is_forged",),
