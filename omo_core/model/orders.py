@@ -311,23 +311,32 @@ class Order(Value):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        if len({line.line for line in self.lines}) != len(self.lines):
+        # One pass: this runs again whenever an order becomes part of something.
+        ids, last, gross, is_priced, has_parts = set(), 0, 0, self.amounts is not None, False
+        for line in self.lines:
+            ids.add(line.line)
+            last = max(last, line.delivery)
+            if line.parent is not None:
+                has_parts = True
+            elif line.amounts is None:
+                is_priced = False
+            else:
+                gross += line.amounts.gross_minor
+        if len(ids) != len(self.lines):
             raise ValueError("line ids must be unique within the order")
-        if any(line.delivery >= len(self.deliveries) for line in self.lines):
+        if last >= len(self.deliveries):
             raise ValueError("a line's delivery must be an index into deliveries")
-        top = [line for line in self.lines if line.parent is None] if self._has_parts() else self.lines
-        if self.amounts is not None and all(line.amounts for line in top):
-            gross = sum(line.amounts.gross_minor for line in top if line.amounts)
-            if gross != self.amounts.line_gross_minor:
-                raise ValueError(f"line_gross_minor is {self.amounts.line_gross_minor}, but the lines add to {gross}")
+        if has_parts:
+            self._check_parts()
+        if is_priced and self.amounts is not None and gross != self.amounts.line_gross_minor:
+            raise ValueError(f"line_gross_minor is {self.amounts.line_gross_minor}, but the lines add to {gross}")
         return self
 
-    def _has_parts(self) -> bool:
-        """Whether any line is part of a bundle; raises `ValueError` where one names a bundle that is none."""
+    def _check_parts(self) -> None:
+        """Raise `ValueError` where a line names a bundle that is none."""
         parents = {line.parent for line in self.lines if line.parent is not None}
         if not parents <= {line.line for line in self.lines if line.bundle}:
             raise ValueError("a line's parent must be the id of a line with bundle set")
-        return bool(parents)
 
     def fulfillable(self) -> tuple[OrderLine, ...]:
         """The lines that still want goods: physical, no bundle, with an item and a quantity left."""
