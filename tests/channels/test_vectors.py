@@ -17,7 +17,7 @@ Vector = Mapping[str, Any]
 
 
 def bytes_of(vector: Vector, between: str = "") -> bytes:
-    return (vector.get("prefix", "") + between + vector["body"] + vector.get("suffix", "")).encode()
+    return f"{vector.get('prefix', '')}{between}{vector['body']}{vector.get('suffix', '')}".encode()
 
 
 def around(vector: Vector) -> str:
