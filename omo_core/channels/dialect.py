@@ -26,7 +26,7 @@ from omo_core.channels.intents import (
 )
 from omo_core.channels.port import Cancellation, ChannelEvent, EventKind, Headers, RefundNotice, Reply
 from omo_core.channels.reading import MAX_BODY_BYTES, read_json
-from omo_core.model.errors import ForgedSignature, UnreadableBody
+from omo_core.model.errors import ForgedSignature, InvalidInput, UnreadableBody
 from omo_core.model.orders import Oddity, OddityCode, Order, OrderStatus
 from omo_core.model.refusals import Refusal
 from omo_core.model.values import ChannelId, Value, format_minor
@@ -137,6 +137,12 @@ class Dialect(Generic[C]):
     def event(self, topic: str, event_key: str, kind: EventKind, **held: Any) -> ChannelEvent:
         """An event of this channel; raises `UnreadableBody` where its key or topic cannot be used."""
         return Cursor({}).build(ChannelEvent, channel=self.channel, event_key=event_key, topic=topic, kind=kind, **held)
+
+
+class NotAsked(InvalidInput):
+    """An intent that the channel could carry out, were it not for what it lacks or for how it is put."""
+
+    code = "not_asked"
 
 
 def missing(channel: str, capabilities: Capabilities, intent: Intent) -> Refusal | None:

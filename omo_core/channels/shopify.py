@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 from omo_core.channels import shopify_requests
 from omo_core.channels.cursor import Cursor
-from omo_core.channels.dialect import Dialect, cancellation_of, sha256_of, with_headers
+from omo_core.channels.dialect import Dialect, NotAsked, cancellation_of, sha256_of, with_headers
 from omo_core.channels.intents import (
     Answer,
     CancelOrder,
@@ -135,7 +135,7 @@ class ShopifyAdapter(Dialect[ShopifyConfig]):
                     return shopify_requests.stock_requests(self.config, intent)
                 case CancelOrder():
                     return (shopify_requests.cancel_request(self.config, intent),)
-        except shopify_requests.NotAsked as error:
+        except NotAsked as error:
             return cannot(self.channel, intent.kind, str(error))
         return super().make(intent)
 
@@ -230,7 +230,7 @@ class ShopifyAdapter(Dialect[ShopifyConfig]):
         try:
             # The header is not signed, so it may choose among Shopify's shops and nothing else.
             fetch = shopify_requests.order_requests(self.config, order_id, _header(headers, "Shop-Domain"))
-        except shopify_requests.NotAsked as error:
+        except NotAsked as error:
             raise UnreadableBody(str(error)) from None
         return {"kind": kind, "subject": order_id, "fetch": fetch}
 

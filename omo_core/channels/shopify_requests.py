@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from omo_core.channels.cursor import Cursor
-from omo_core.channels.dialect import answer_by_status, batches
+from omo_core.channels.dialect import NotAsked, answer_by_status, batches
 from omo_core.channels.intents import (
     Answer,
     CancelOrder,
@@ -71,10 +71,6 @@ CAPABILITIES: Final = Capabilities(
         (_GRAPHQL, RateLimit(per_period=10, burst=10)),
     ),
 )
-
-
-class NotAsked(InvalidInput):
-    """An intent lacks what Shopify needs; the sentence says what."""
 
 
 def order_requests(config: ShopifyConfig, order_id: str, shop: str | None = None) -> tuple[Request, ...]:

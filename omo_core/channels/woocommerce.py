@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final
 
 from omo_core.channels import woocommerce_requests
 from omo_core.channels.cursor import Cursor
-from omo_core.channels.dialect import Dialect, cancellation_of, sha256_of, with_headers
+from omo_core.channels.dialect import Dialect, NotAsked, cancellation_of, sha256_of, with_headers
 from omo_core.channels.intents import (
     Answer,
     CancelOrder,
@@ -138,7 +138,7 @@ class WooCommerceAdapter(Dialect[WooCommerceConfig]):
                     return woocommerce_requests.stock_requests(self.config, intent)
                 case CancelOrder():
                     return (woocommerce_requests.cancel_request(self.config, intent),)
-        except woocommerce_requests.NotAsked as error:
+        except NotAsked as error:
             return cannot(self.channel, intent.kind, str(error))
         return super().make(intent)
 
@@ -212,6 +212,6 @@ class WooCommerceAdapter(Dialect[WooCommerceConfig]):
     def _fetch(self, document: Cursor) -> tuple[Request, ...]:
         try:
             return woocommerce_requests.order_requests(self.config, document.identifier("id"))
-        except woocommerce_requests.NotAsked as error:
+        except NotAsked as error:
             path = f"{document.path}.id"
             raise UnreadableBody(f"{path}: {error}", path=path) from None

@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from omo_core.channels.cursor import Cursor
-from omo_core.channels.dialect import answer_by_status, batches
+from omo_core.channels.dialect import NotAsked, answer_by_status, batches
 from omo_core.channels.intents import (
     Answer,
     CancelOrder,
@@ -51,10 +51,6 @@ CAPABILITIES: Final = Capabilities(
     several_parcels=True,
     page_size=50,
 )
-
-
-class NotAsked(InvalidInput):
-    """An intent lacks what WooCommerce needs; the sentence says what."""
 
 
 def order_requests(config: WooCommerceConfig, order_id: str) -> tuple[Request, ...]:

@@ -641,8 +641,15 @@ def youzan_orders(draw: st.DrawFn) -> Order:
     cancelled = order.status is OrderStatus.CANCELLED
     virtual = order.deliveries[0].method is DeliveryMethod.SHIP and draw(st.booleans())
     lines = tuple(one.model_copy(update={"physical": not virtual}) for one in order.lines)
+    # Youzan tells of the discounts of items first.
+    discounts = tuple(sorted(order.discounts, key=lambda one: not one.shares))
     return order.model_copy(
-        update={"payments": (payment,), "cancelled_at": order.updated_at if cancelled else None, "lines": lines}
+        update={
+            "payments": (payment,),
+            "cancelled_at": order.updated_at if cancelled else None,
+            "lines": lines,
+            "discounts": discounts,
+        }
     )
 
 

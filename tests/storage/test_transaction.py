@@ -76,7 +76,7 @@ def test_text_that_looks_like_syntax_is_text(database: Database) -> None:
 
 def arrival(key: str) -> dict[str, Any]:
     row = {"channel": "till", "event_key": key, "body_sha256": "", "body": key.encode(), "topic": key}
-    return row | {"state": "read", "reason_code": None, "reason": None, "received_at_us": 0}
+    return row | {"state": "read", "reason_code": None, "reason": None, "received_at_us": 0, "attempts": 0}
 
 
 def test_pools_do_not_see_each_other(database: Database) -> None:
