@@ -1,15 +1,17 @@
-"""One typical order of four lines, as each dialect writes it: the signed message where that holds it, else its documents."""
+"""One order of four lines, as each dialect sends it: the signed message where that holds it, else its documents."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from benchmarks import channels_typical
 from omo_core.channels.cursor import microseconds
 from omo_core.channels.port import ChannelAdapter
 from omo_core.channels.registry import adapter
+from omo_core.channels.signing import sign_base64, sign_hex
 from omo_core.model.network import DeliveryMethod
 from omo_core.model.orders import Address, Delivery, LineAmounts, Order, OrderAmounts, OrderLine, Payment, PaymentStatus
 from omo_core.testing import writers
@@ -56,10 +58,27 @@ class Dialect:
     line: Callable[[int], Mapping[str, Any]] = lambda place: {"line": str(10**11 + place)}
     amounts: Mapping[str, Any] = field(default_factory=dict)
     json: bool = True
+    signed: Callable[[bytes], Mapping[str, str]] | None = None
+    """The headers that sign the body again, where the message holds the order as it stands."""
 
 
 def typical(name: str) -> Typical:
-    """The order in a dialect, checked to be read as it was written."""
+    """The order with the other fields that its platform sends, signed with them; checked to be read as the bare one."""
+    bare, dialect = lean(name), DIALECTS[name]
+    if bare.message is None:
+        found = replace(bare, documents=channels_typical.fill(name, bare.documents))
+    elif dialect.signed:
+        (body,) = channels_typical.fill(name, bare.bodies)
+        found = replace(bare, message=({**bare.message[0], **dialect.signed(body)}, body))
+    else:
+        found = bare
+    read, expected = (one.read().model_copy(update={"body_sha256": None}) for one in (found, bare))
+    assert read == expected, name
+    return found
+
+
+def lean(name: str) -> Typical:
+    """The order as our writer alone writes it, checked to be read as it was written."""
     dialect = DIALECTS[name]
     order = typical_order(dialect)
     built = adapter(name.removesuffix("_message"), {"channel": order.channel, **dialect.config})
@@ -169,9 +188,17 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
         line=_named_by("{0}/{1}", listing="{1}"),
         json=False,
     ),
-    "native": Dialect(lambda order: writers.write_native_order(order, secret=SECRET), config=_SIGNED),
+    "native": Dialect(
+        lambda order: writers.write_native_order(order, secret=SECRET),
+        config=_SIGNED,
+        signed=lambda body: {"X-Omo-Signature": "sha256=" + sign_hex(SECRET, body)},
+    ),
     "shopee": Dialect(writers.write_shopee_order, line=_named_by("{0}-7", listing="{0}-7")),
-    "shopify": Dialect(lambda order: writers.write_shopify_order(order, secret=SECRET), config=_SIGNED),
+    "shopify": Dialect(
+        lambda order: writers.write_shopify_order(order, secret=SECRET),
+        config=_SIGNED,
+        signed=lambda body: {"X-Shopify-Hmac-Sha256": sign_base64(SECRET, body)},
+    ),
     "square": Dialect(
         writers.write_square_order,
         line=_named_by("{0}", listing="{1}"),
@@ -187,6 +214,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
         config=_SIGNED,
         order={**_NUMBERED, **_PAID},
         amounts={"taxes_included": False},
+        signed=lambda body: {"X-WC-Webhook-Signature": sign_base64(SECRET, body)},
     ),
     "xiaohongshu": Dialect(
         writers.write_xiaohongshu_order, order=_to(country="CN"), line=_named_by("{0}", listing="{0}")
