@@ -146,13 +146,14 @@ class JdAdapter(Dialect[JdConfig]):
         del intent
         if response.status != 200:
             return answer_by_status(request, response)
-        fault = _fault(self.document(response.body))
+        document = self.document(response.body)
+        fault = _fault(document, _answer(document))
         return Answer(items=tuple(_item(item, fault) for item in request.items))
 
     def read_page(self, intent: ListChanges, body: bytes) -> Page:
         """One page of whole orders, from the last page to the first; one that cannot be read does not hide the rest."""
         document = self.document(body)
-        fault = _fault(document)
+        fault = _fault(document, _answer(document))
         if fault is not None:
             raise UnreadableBody(f"the answer is a fault of the platform ({fault['code']}); ask again or mend it")
         result = _answer(document).child("searchorderinfo_result")
@@ -176,10 +177,11 @@ class JdAdapter(Dialect[JdConfig]):
         if isinstance(document, list):
             return list(Cursor({"orders": document}).documents("orders"))
         cursor = Cursor(document)
-        fault = _fault(cursor)
+        answer = _answer(cursor)
+        fault = _fault(cursor, answer)
         if fault is not None:
             raise UnreadableBody(f"the answer is a fault of the platform ({fault['code']}); ask again or mend it")
-        cursor = _answer(cursor)
+        cursor = answer
         for name in _INSIDE:
             cursor = cursor.optional_child(name) or cursor
         for name in _LISTS:
@@ -260,11 +262,10 @@ def _answer(document: Cursor) -> Cursor:
     return document
 
 
-def _fault(document: Cursor) -> dict[str, str | None] | None:
+def _fault(document: Cursor, answer: Cursor) -> dict[str, str | None] | None:
     """The fault an answer tells of: an error_response, a code that is not 0, or a result without success."""
     if document.has("error_response"):
         return _said(document.child("error_response"))
-    answer = _answer(document)
     if answer is document:
         return None if not document.has("errorMessage") else _said(document)
     if answer.optional_identifier("code") not in (None, "0"):

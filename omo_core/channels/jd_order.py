@@ -69,7 +69,8 @@ _ON_DELIVERY: Final = "1"
 _LOCAL_SERVICE: Final = "75"
 """An order type: redeemed at a counter, never sent."""
 _NEVER: Final = ("0001-", "1970-")
-_CIPHER: Final = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
+_SHORTEST_CIPHER: Final = 40
+_CIPHER: Final = re.compile(rf"[A-Za-z0-9+/]{{{_SHORTEST_CIPHER},}}={{0,2}}")
 _HUMP: Final = re.compile(r"(?<=[a-z])([A-Z])")
 
 
@@ -94,14 +95,16 @@ def read_order(order: Cursor, config: JdConfig, sha256: str) -> Order:
     What the buyer pays is orderPayment, what was paid from the balance and by gift cards. Raises `UnreadableBody` or
     `InvalidMoney`.
     """
-    word, status, payment = read_state(order)
-    virtual = _is_virtual(order)
+    extra = json_inside(order, "orderExt")
+    word, status, payment = _state(order, extra)
+    virtual = _is_virtual(order, extra)
     rows = list(order.children(key(order, "itemInfoList")))
     if not rows:
         order.fail(key(order, "itemInfoList"), "is missing or empty", "ask for it among the optional_fields")
-    ids = _ids(rows)
+    skus = [row.identifier(key(row, "skuId")) for row in rows]
+    ids = _ids(skus)
     coupons = list(_coupons(order, ids))
-    lines = tuple(_line(row, line, coupons, virtual) for row, line in zip(rows, ids, strict=True))
+    lines = tuple([_line(*one, coupons, virtual) for one in zip(rows, ids, skus, strict=True)])
     updated_at = local(order, "modified", CHINA)
     ended_at = _time(order, "orderEndTime")
     amounts = _amounts(order, lines, coupons)
@@ -130,13 +133,16 @@ def read_order(order: Cursor, config: JdConfig, sha256: str) -> Order:
 
 def read_state(order: Cursor) -> tuple[str, OrderStatus, PaymentStatus]:
     """The platform's word, and what it means; of virtual goods, `orderExt` may say that the order is off."""
+    return _state(order, json_inside(order, "orderExt"))
+
+
+def _state(order: Cursor, extra: Cursor | None) -> tuple[str, OrderStatus, PaymentStatus]:
     name = key(order, "orderState")
     word = order.optional_text(name) or ""
     status, payment = state(order, name, _STATES, (_OPEN, PaymentStatus.UNKNOWN))
     pay_type = (order.optional_text(key(order, "payType")) or "").partition("-")[0]
     if pay_type == _ON_DELIVERY and payment is PaymentStatus.PAID and word != "FINISHED_L":
         payment = PaymentStatus.PENDING
-    extra = json_inside(order, "orderExt")
     if extra is not None and extra.fields.get("isCancel") in (1, "1"):
         status, payment = _CANCELLED, PaymentStatus.UNKNOWN
     if status is _CANCELLED and (order.optional_text("waybill") or _time(order, "outBoundDate")):
@@ -166,28 +172,26 @@ def _time(order: Cursor, name: str) -> datetime | None:
     return None if text is None or text.startswith(_NEVER) else optional_local(order, name, CHINA)
 
 
-def _is_virtual(order: Cursor) -> bool:
+def _is_virtual(order: Cursor, extra: Cursor | None) -> bool:
     if order.fields.get(key(order, "orderType")) in (_LOCAL_SERVICE, int(_LOCAL_SERVICE)):
         return True
-    extra = json_inside(order, "orderExt")
     return extra is not None and extra.has("businessOrderStatus")
 
 
-def _ids(rows: list[Cursor]) -> list[str]:
+def _ids(skus: list[str]) -> list[str]:
     """An id for each line: lines have none of their own, so it is the SKU's, numbered from the second on."""
     found: list[str] = []
     seen: dict[str, int] = {}
-    for row in rows:
-        sku = row.identifier(key(row, "skuId"))
+    for sku in skus:
         seen[sku] = seen.get(sku, 0) + 1
         found.append(sku if seen[sku] == 1 else f"{sku}/{seen[sku]}")
     return found
 
 
-def _line(row: Cursor, line: str, coupons: list[_Coupon], virtual: bool) -> OrderLine:
+def _line(row: Cursor, line: str, sku: str, coupons: list[_Coupon], virtual: bool) -> OrderLine:
     quantity = units(row, key(row, "itemTotal"))
     unit_minor = row.amount(key(row, "jdPrice"), CURRENCY)
-    off_minor = sum(one.amount_minor for one in coupons if one.line == line and one.code != _GIFT_CARD)
+    off_minor = sum([one.amount_minor for one in coupons if one.line == line and one.code != _GIFT_CARD])
     return row.build(
         OrderLine,
         line=line,
@@ -195,7 +199,7 @@ def _line(row: Cursor, line: str, coupons: list[_Coupon], virtual: bool) -> Orde
         quantity=quantity,
         current_quantity=quantity,
         title=free_text(row, key(row, "skuName")),
-        listing=row.identifier(key(row, "skuId")),
+        listing=sku,
         physical=not virtual,
         amounts=row.build(
             LineAmounts, list_unit_price_minor=unit_minor, gross_minor=unit_minor * quantity, discount_minor=off_minor
@@ -230,11 +234,11 @@ def _amounts(order: Cursor, lines: tuple[OrderLine, ...], coupons: list[_Coupon]
     def amount(name: str, default: int | None = 0) -> int:
         return order.amount(key(order, name), CURRENCY, default)
 
-    gross_minor = sum(line.amounts.gross_minor for line in lines if line.amounts)
+    gross_minor = sum([line.amounts.gross_minor for line in lines if line.amounts])
     if amount("orderTotalPrice", gross_minor) != gross_minor:
         order.odd(key(order, "orderTotalPrice"), "is not what the items add up to", OddityCode.MONEY_DOES_NOT_ADD_UP)
-    platform_minor = sum(one.amount_minor for one in coupons if one.code in _BY_PLATFORM)
-    cards_minor = sum(one.amount_minor for one in coupons if one.code == _GIFT_CARD)
+    platform_minor = sum([one.amount_minor for one in coupons if one.code in _BY_PLATFORM])
+    cards_minor = sum([one.amount_minor for one in coupons if one.code == _GIFT_CARD])
     tax_minor = amount("taxFee")
     return order.build(
         OrderAmounts,
@@ -278,11 +282,14 @@ def _address(consignee: Cursor) -> Address:
     ciphers: dict[str, str] = {}
 
     def text(name: str) -> str | None:
-        found = (consignee.optional_text(key(consignee, name)) or "").strip() or None
-        if found is not None and _CIPHER.fullmatch(found):
+        found = consignee.optional_text(key(consignee, name))
+        found = found.strip() if found else None
+        if not found:
+            return None
+        if len(found) >= _SHORTEST_CIPHER and _CIPHER.fullmatch(found):
             ciphers[name] = found
             return None
-        return found if found is None else found[:2_000]
+        return found[:2_000]
 
     recipient, street = text("fullname"), text("fullAddress")
     phone = text("mobile") or text("telephone")
