@@ -112,6 +112,11 @@ class _Watch:
         return self.left() == 0.0 or (self._cancel is not None and self._cancel())
 
 
+SHAKES: Final = 5
+"""Trials an order, between two windows that each hold the whole wave."""
+SHAKE_HEAT: Final = 0.6
+
+
 @dataclass
 class _Search:
     """The best plan so far, the best bound so far, and the pieces of work that bring them together."""
@@ -202,13 +207,18 @@ class _Search:
             return
         columns = list_near(work, round(budget.reach * work.step_minor * PRICE_PER_MINOR), self.threads)
         limits = Limits(budget.window_orders, budget.window_search_nodes, self.threads, self.watch.left)
+        fits_in_one = work.turn.size <= budget.window_orders
         for number in range(budget.window_passes):
-            saved = 0
+            before_minor, saved = self.cost_minor, 0
             for saving in improve_pass(work, columns, number, limits):
                 saved += saving
                 yield self._keep("windows", saving)
-            if not saved:
+            if number + 1 == budget.window_passes or not (self.cost_minor < before_minor if fits_in_one else saved):
                 break
+            if fits_in_one:
+                # Such a window has found all there is near its plan: only another plan leads anywhere else.
+                yield self._keep("shakes", work.ruin(SHAKES * work.turn.size, SHAKE_HEAT, -1 - number))
+                yield self._keep("shakes", work.chain(2))
 
     def _keep(self, stage: str, saved: int) -> str:
         """Remember the plan as it stands if it is the best."""

@@ -106,6 +106,21 @@ def test_threads_do_not_show(seed: int) -> None:
 
 
 @pytest.mark.usefixtures("no_exact")
+def test_a_wave_of_one_window_is_shaken_up_and_searched_again_while_that_helps() -> None:
+    problem = crowded(4).problem()
+    stages: dict[int, list[str]] = {}
+    costs = {}
+    for passes in (1, 6):
+        steps: list[WaveProgress] = []
+        budget = BUDGET.model_copy(update={"window_passes": passes, "window_orders": 1_000})
+        costs[passes] = solve_wave(problem, budget=budget, progress=steps.append).cost_minor
+        stages[passes] = [one.stage for one in steps]
+    assert "shakes" not in stages[1]
+    assert 1 <= stages[6].count("shakes") // 2 < 6, "it ends when a shaken plan is no better"
+    assert costs[6] <= costs[1]
+
+
+@pytest.mark.usefixtures("no_exact")
 def test_cancelling_after_any_piece_gives_the_best_plan_so_far() -> None:
     case = crowded(4, policy={"max_exact_lines": 2})
     problem = case.problem()
