@@ -26,7 +26,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar, Protocol, Self
 
-from pydantic import Field, InstanceOf, model_validator
+from pydantic import Field, model_validator
 
 from omo_core.channels.intents import Answer, Capabilities, Intent, ListChanges, Page, Request, Response
 from omo_core.model.network import enum_of
@@ -139,7 +139,7 @@ class ChannelEvent(Value):
     kind: Annotated[EventKind, enum_of(EventKind)]
     subject: Identifier | None = None
     """The channel's id of what it happened to, usually an order's `external_id`."""
-    order: InstanceOf[Order] | None = None
+    order: Order | None = None
     cancellation: Cancellation | None = None
     refund: RefundNotice | None = None
     counter_sale: TillSale | None = None

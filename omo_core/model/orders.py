@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, InstanceOf, model_validator
+from pydantic import Field, model_validator
 
 from omo_core.model.network import DeliveryMethod, enum_of
 from omo_core.model.values import (
@@ -286,9 +286,8 @@ class Order(Value):
     test: bool = False
     currency: Currency
     presentment_currency: Currency | None = None
-    # Instances were checked when they were made; without `InstanceOf` their own checks would run once more.
-    lines: tuple[InstanceOf[OrderLine], ...] = Field(min_length=1, max_length=MAX_LINES)
-    deliveries: tuple[InstanceOf[Delivery], ...] = Field(min_length=1, max_length=1_000)
+    lines: tuple[OrderLine, ...] = Field(min_length=1, max_length=MAX_LINES)
+    deliveries: tuple[Delivery, ...] = Field(min_length=1, max_length=1_000)
     amounts: OrderAmounts | None = None
     refunds: tuple[Refund, ...] = ()
     note: Text | None = None
