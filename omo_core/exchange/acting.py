@@ -16,7 +16,7 @@ from omo_core.orders import CancelOrder, SourcingContext, cancel_orders, place_o
 from omo_core.storage import outbox
 from omo_core.storage.transaction import Transaction
 
-OVERTAKEN: Final = frozenset({"stale_version", "order_cancelled", "order_closed"})
+OVERTAKEN: Final = frozenset({"stale_version", "order_cancelled"})
 """Refusals of what a newer message has made pointless: deliveries overtake each other, and nothing is lost by it."""
 
 
@@ -39,17 +39,21 @@ class Acted:
 def act(tx: Transaction, event: ChannelEvent, context: SourcingContext, *, offer: bool = True) -> Acted:
     """Carry out what one event says; the same event again changes nothing.
 
-    A cancellation that is only wished for, one of a part, and a refund are told as facts of the outbox: what follows is
-    the seller's to decide, and the next version of the order shows it. Raises `Unusable` where the pool refuses it.
+    A cancellation that is only wished for, of a part, or of what has left, and a refund are told as facts of the outbox:
+    what follows is the seller's to decide, and the next version of the order shows it. Raises `Unusable` where the pool
+    refuses it.
     """
     sold = _sell(tx, event, context)
     placed = None if event.order is None else place(tx, [event.order], context, offer=offer)[0]
     back = event.cancellation
     if back is not None and not back.requested and not back.quantities:
         (placed,) = cancel_orders(tx, [CancelOrder(channel=back.channel, external_id=back.external_id)])
-        _check(placed.refusals)
+        if any(refusal.code == "order_closed" for refusal in placed.refusals):
+            outbox.publish(tx, [_cancellation_fact(back, "too_late")])
+        else:
+            _check(placed.refusals)
     elif back is not None:
-        outbox.publish(tx, [_cancellation_fact(back)])
+        outbox.publish(tx, [_cancellation_fact(back, "requested" if back.requested else "partial")])
     if event.refund is not None:
         outbox.publish(tx, [_refund_fact(event.refund)])
     return Acted(placed, sold)
@@ -81,8 +85,7 @@ def _check(refusals: Sequence[Refusal]) -> None:
             raise Unusable(refusal)
 
 
-def _cancellation_fact(back: Cancellation) -> tuple[str, str, dict[str, object]]:
-    stage = "requested" if back.requested else "partial"
+def _cancellation_fact(back: Cancellation, stage: str) -> tuple[str, str, dict[str, object]]:
     return (
         f"omo.channel.cancellation.{stage}.v1",
         f"channel-order/{back.channel}/{back.external_id}",

@@ -91,7 +91,7 @@ class Intake:
         if event is None or event.kind is not EventKind.SEVERAL:
             return self._take(read, event, read.received.event_key)
         # Parts first, each for itself: one bad part spoils no other, and a crash in between repeats only what is left.
-        parts = tuple(self._take(read, one, one.event_key) for one in event.events)
+        parts = tuple(self._take(read, one, one.event_key, is_part=True) for one in event.events)
         whole = self._take(read, event, event.event_key)
         return Taken(whole.event_key, whole.state, whole.reply, event, whole.duplicate, parts=parts)
 
@@ -170,19 +170,19 @@ class Intake:
 
         self.run(work)
 
-    def _take(self, read: ReadMessage, event: ChannelEvent | None, key: str) -> Taken:
+    def _take(self, read: ReadMessage, event: ChannelEvent | None, key: str, *, is_part: bool = False) -> Taken:
         if event is None:
             received = read.received
             return self._keep_parked(read, None, key, received.reason_code or "unreadable_body", received.reason or "")
         try:
-            return self.run(lambda tx: self._act(tx, read, event, key))
+            return self.run(lambda tx: self._act(tx, read, event, key, is_part))
         except Unusable as unusable:
             refusal = unusable.refusal
             return self._keep_parked(read, event, key, refusal.code, refusal.sentence)
         except (InvalidInput, DuplicateKeyMismatch) as error:
             return self._keep_parked(read, event, key, error.code, str(error))
 
-    def _act(self, tx: Transaction, read: ReadMessage, event: ChannelEvent, key: str) -> Taken:
+    def _act(self, tx: Transaction, read: ReadMessage, event: ChannelEvent, key: str, is_part: bool) -> Taken:
         state = state_of(event)
         arrival = inbox.Arrival(
             channel=event.channel,
@@ -196,11 +196,12 @@ class Intake:
         )
         (outcome,) = inbox.remember(tx, [arrival])
         reply = event.reply or self.adapter.reply
-        if outcome == "mismatch":
+        # A part that comes again may stand among others: the bytes around it say nothing of it.
+        if outcome == "mismatch" and not is_part:
             raise DuplicateKeyMismatch(
                 f"the event key {key!r} came before with another body; ask the sender which one holds"
             )
-        if outcome == "duplicate":
+        if outcome != "new":
             stored = inbox.kept(tx, event.channel, key)
             return Taken(key, stored.state if stored else state, reply, event, duplicate=True)
         acted = act(tx, event, self.context(tx), offer=self.offer) if state == "read" else Acted()

@@ -138,7 +138,7 @@ def _event_of(order: Order) -> ChannelEvent:
 
 
 def _version_key(order: Order) -> str:
-    digest = hashlib.sha256(f"{order.external_id}/{order.source_version}/{order.body_sha256}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{order.external_id}/{order.source_version}".encode()).hexdigest()
     return f"page/{digest}"
 
 

@@ -138,8 +138,11 @@ def _empty_entry(tx: Transaction, channel: str, external_id: str) -> OrderEntry:
 
 
 def _content_hash(order: Order) -> str:
-    """Two deliveries of one version may differ in their bytes, never in their meaning."""
-    return order.model_copy(update={"body_sha256": None}).digest()
+    """Two deliveries of one version may differ in their bytes, never in their meaning.
+
+    What was odd is told by its place in the bytes, which is another one in a list.
+    """
+    return order.model_copy(update={"body_sha256": None, "oddities": ()}).digest()
 
 
 def _take_version(intake: _Intake, entry: OrderEntry, order: Order) -> tuple[Refusal, ...]:

@@ -241,6 +241,53 @@ def test_many_messages_of_one_order_fetch_it_once(hub: OrderHub) -> None:
     assert take(hub, {"all": ["1", "2", "1b"]}).duplicate
 
 
+def test_a_part_that_comes_again_among_others_is_the_same_part(hub: OrderHub) -> None:
+    take(hub, {"all": ["1", "2"]})
+    again = take(hub, {"all": ["2", "3"]})
+    assert [(part.state, part.duplicate) for part in again.parts] == [("waiting", True), ("waiting", False)]
+    (health,) = hub.channels.health()
+    assert (health.parked, health.waiting) == (0, 3)
+
+
+def test_a_cancellation_of_what_has_left_is_told_and_changes_nothing(hub: OrderHub) -> None:
+    placed = take(hub, bytes_of(of_shop())).placed
+    assert placed is not None
+    for work in placed.fulfilment_orders:
+        hub.fulfilment.accept(work.fulfilment, key=f"a/{work.fulfilment}")
+        hub.fulfilment.ship(work.fulfilment, key=f"s/{work.fulfilment}")
+    late = Cancellation(channel="shop", external_id="1", source_version=9, cancelled_at=NOON)
+    taken = take(hub, write_native_cancellation(late, secret=SECRET)[1])
+    assert (taken.state, taken.placed is not None and taken.placed.state) == ("read", OrderState.FULFILLED)
+    assert facts(hub, "omo.channel.") == ["omo.channel.cancellation.too_late.v1"]
+
+
+def test_what_was_odd_in_one_document_makes_no_other_version(hub: OrderHub, clock: ManualClock) -> None:
+    odd = json.loads(bytes_of(of_shop()))
+    odd["amounts"] = {"line_gross": "0.00", "total": "1.00"}
+    take(hub, json.dumps(odd).encode())
+    clock.set(NOON + timedelta(minutes=30, seconds=10))
+    web = Web({window(0): json.dumps({"orders": [odd]}).encode()})
+    done = hub.channels["shop"].reconcile(web, start=NOON)
+    assert not isinstance(done, Refusal)
+    assert (done.placed, done.parked) == (1, 0), "the list names another path, and means the same order"
+
+
+def test_an_order_that_stays_unusable_is_parked_once_however_often_it_is_listed(
+    hub: OrderHub, clock: ManualClock
+) -> None:
+    bad = json.loads(bytes_of(order("5", {"NEW": 1}).model_copy(update={"channel": "shop"})))
+    good = json.loads(bytes_of(of_shop()))
+    clock.set(NOON + timedelta(minutes=30, seconds=10))
+    web = Web({
+        window(0): json.dumps({"orders": [bad]}).encode(),
+        window(20): json.dumps({"orders": [good, bad]}).encode(),
+    })  # fmt: skip
+    hub.channels["shop"].reconcile(web, start=NOON)
+    clock.advance(timedelta(minutes=1))
+    hub.channels["shop"].reconcile(web)
+    assert [one.reason_code for one in hub.channels["shop"].parked()] == ["unknown_sku"]
+
+
 def test_an_order_that_is_never_there_is_parked_in_the_end_and_not_lost(hub: OrderHub, clock: ManualClock) -> None:
     take(hub, {"names": "1"})
     desk = hub.channels["shop"]
