@@ -58,7 +58,12 @@ class GuardedBackend(httpcore.NetworkBackend):
             raise httpcore.ConnectError(f"the name {host} does not resolve: {error}") from error
         if host not in self._inside:
             check_addresses(host, found)
-        return self._backend.connect_tcp(found[0], port, timeout, local_address, socket_options)
+        for address in found[:-1]:
+            try:
+                return self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue  # many hosts have an IPv6 address that this network does not reach
+        return self._backend.connect_tcp(found[-1], port, timeout, local_address, socket_options)
 
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None

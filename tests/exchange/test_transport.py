@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import random
+import socket
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+import httpcore
 import pytest
 
 from omo_core.channels.dialect import Dialect, DialectConfig, with_headers
@@ -25,6 +27,7 @@ from omo_core.channels.intents import (
     StockLevel,
     StockMode,
 )
+from omo_core.exchange.guard import GuardedBackend
 from omo_core.exchange.transport import Patience, Timing, Transport
 from omo_core.model.errors import ChannelUnavailable, ForbiddenAddress
 from omo_core.model.refusals import Refusal
@@ -252,6 +255,25 @@ def test_a_redirect_is_not_followed() -> None:
 def test_addresses_of_the_own_network_are_never_asked(place: str) -> None:
     with pytest.raises(ForbiddenAddress, match="not of the public internet"):
         Transport(Shop(ShopConfig(url=place)), timing=Waits().timing()).send(ORDER)
+
+
+def test_a_host_is_reached_by_whichever_of_its_addresses_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as web:
+        port = int(web.url.rpartition(":")[2])
+        families = ((socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1"))
+        found = [(family, socket.SOCK_STREAM, 6, "", (address, port)) for family, address in families]
+        resolve = socket.getaddrinfo
+
+        def answer(host: str, *rest: Any, **more: Any) -> Any:
+            """The server listens on one of the two."""
+            return found if host == "shop.example" else resolve(host, *rest, **more)
+
+        monkeypatch.setattr(socket, "getaddrinfo", answer)
+        stream = GuardedBackend(("shop.example",)).connect_tcp("shop.example", port, timeout=5.0)
+        assert stream.get_extra_info("server_addr")[0] == "127.0.0.1"
+        stream.close()
+    with pytest.raises(httpcore.ConnectError):
+        GuardedBackend(("shop.example",)).connect_tcp("shop.example", port, timeout=5.0)
 
 
 def test_plain_http_is_for_named_hosts_only() -> None:
