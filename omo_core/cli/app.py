@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from omo_core.cli import databases, documents, policies, repairs, runs
+from omo_core.cli import channels, databases, documents, policies, repairs, runs
 from omo_core.cli.exits import EXPLAINED, OK
 
 app = typer.Typer(
@@ -44,6 +44,9 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "route": documents.route,
     "normalise": documents.normalise,
     "what-if": policies.what_if,
+    "channels": channels.channels,
+    "parked": channels.parked,
+    "replay": channels.replay,
     "audit": databases.audit,
     "repair": repairs.repair,
     "migrate": databases.migrate,

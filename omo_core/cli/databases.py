@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omo_core.cli.exits import FINDINGS, OK, answering
-from omo_core.cli.options import AsJson, DatabaseUrl, Pool
+from omo_core.cli.options import AsJson, DatabaseUrl, Pool, Schema
 from omo_core.cli.terminal import print_json, say
 from omo_core.model.errors import InvalidInput
 
@@ -22,9 +22,7 @@ SHOWN_FINDINGS = 20
 @answering
 def migrate(
     database: DatabaseUrl,
-    schema: Annotated[
-        str | None, typer.Option("--schema", metavar="NAME", help="PostgreSQL schema that holds our tables.")
-    ] = None,
+    schema: Schema = None,
 ) -> int:
     """Bring a database to the version of this library; an empty one gets its tables."""
     from omo_core.storage.schema import migrate as bring_up
@@ -43,9 +41,7 @@ def migrate(
 def audit(
     database: DatabaseUrl,
     pool: Pool = "default",
-    schema: Annotated[
-        str | None, typer.Option("--schema", metavar="NAME", help="PostgreSQL schema that holds our tables.")
-    ] = None,
+    schema: Schema = None,
     halt: Annotated[bool, typer.Option("--halt", help="Stop sales from stock rows that broke an invariant.")] = False,
     json: AsJson = False,
 ) -> int:

@@ -22,7 +22,8 @@ DATABASE: Final = 3
 INTERRUPTED: Final = 130
 
 EXPLAINED: Final = (
-    "Exit codes: 0 done; 1 done, and the audit found broken invariants; 2 input or options that cannot be used; "
+    "Exit codes: 0 done; 1 done, and something needs you: broken invariants, messages still parked; "
+    "2 input or options that cannot be used; "
     "3 the database or the disk does not do its work; 130 interrupted."
 )
 

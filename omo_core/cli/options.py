@@ -17,6 +17,9 @@ DatabaseUrl = Annotated[
     ),
 ]
 Pool = Annotated[str, typer.Option("--pool", metavar="NAME", help="The stock pool in that database.")]
+Schema = Annotated[
+    str | None, typer.Option("--schema", metavar="NAME", help="PostgreSQL schema that holds our tables.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables, and no progress.")]
 RejectShare = Annotated[
     float,

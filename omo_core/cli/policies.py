@@ -11,7 +11,7 @@ import typer
 
 from omo_core.cli.databases import must_exist
 from omo_core.cli.exits import OK, answering
-from omo_core.cli.options import AsJson, DatabaseUrl, Pool
+from omo_core.cli.options import AsJson, DatabaseUrl, Pool, Schema
 from omo_core.cli.terminal import print_json
 from omo_core.model.errors import InvalidInput
 
@@ -43,9 +43,7 @@ def what_if(
         Path | None, typer.Option("--report", metavar="FILE", help="Write the comparison there as one HTML page.")
     ] = None,
     pool: Pool = "default",
-    schema: Annotated[
-        str | None, typer.Option("--schema", metavar="NAME", help="PostgreSQL schema that holds our tables.")
-    ] = None,
+    schema: Schema = None,
     json: AsJson = False,
 ) -> int:
     """Decide a stored period again under other policies, and compare them with the one in force.

@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omo_core.cli.exits import BAD_INPUT, OK, answering
-from omo_core.cli.options import AsJson, DatabaseUrl, Pool
+from omo_core.cli.options import AsJson, DatabaseUrl, Pool, Schema
 from omo_core.cli.terminal import print_json, say
 
 if TYPE_CHECKING:
     from omo_core.inventory.repair import RepairAnswer, RepairRow
-
-Schema = Annotated[
-    str | None, typer.Option("--schema", metavar="NAME", help="PostgreSQL schema that holds our tables.")
-]
 
 
 @answering
