@@ -13,7 +13,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from benchmarks import instance_commands
-from benchmarks.harness import Benchmark, Context, Size
+from benchmarks.harness import Benchmark, Context, Size, UnknownPart
 
 
 def available(folder: Path = Path(__file__).parent) -> dict[str, Callable[[], Benchmark]]:
@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     size = options.add_mutually_exclusive_group()
     size.add_argument("--smallest", dest="size", action="store_const", const="smallest", help="seconds: does it run?")
     size.add_argument("--all", dest="size", action="store_const", const="all", help="also the sizes that take long")
+    options.add_argument("--part", action="append", default=[], metavar="PART", help="only this part of one benchmark")
     options.add_argument("--json", action="store_true", help="print everything that was measured as one JSON object")
     options.add_argument("--out", type=Path, metavar="DIR", help="also keep the JSON as DIR/benchmark-NAME.json")
     options.add_argument("--seed", type=int, default=1, help="of the generated instances (default 1)")
@@ -65,6 +66,9 @@ def main(arguments: Sequence[str], benchmarks: Mapping[str, Callable[[], Benchma
     if not options.every and options.name not in known:
         print(f"There is no benchmark {options.name!r}; there is {', '.join(known) or 'none'}.", file=sys.stderr)
         return 2
+    if options.every and options.part:
+        print("--part belongs to one benchmark; name it instead of --every.", file=sys.stderr)
+        return 2
     names = list(known) if options.every else [options.name]
     failed = [name for name in names if not run_one(name, known[name], options)]
     if failed:
@@ -75,11 +79,14 @@ def main(arguments: Sequence[str], benchmarks: Mapping[str, Callable[[], Benchma
 def run_one(name: str, load: Callable[[], Benchmark], options: argparse.Namespace) -> bool:
     """Run and report one benchmark; a failure is reported too, and the next one has its turn."""
     size: Size = options.size or "default"
-    context = Context(name, size, options.seed)
+    context = Context(name, size, options.seed, tuple(options.part))
     print(f"{name} ({size}, seed {options.seed}) ...", file=sys.stderr, flush=True)
     try:
         with redirect_stdout(sys.stderr):
             load()(context)
+    except UnknownPart as error:
+        print(error, file=sys.stderr)
+        return False
     except Exception:  # noqa: BLE001  whatever it is, the others still run and the exit code tells
         traceback.print_exc()
         return False

@@ -12,5 +12,4 @@ def run(context: Context) -> None:
     `publish_100k_s` is a round of all eight channels after 2,000 items were sold, from the question to the database to
     the answer of the last channel; the first publication, of all 800,000 numbers, stands beside it.
     """
-    channels_parse.measure(context)
-    channels_publish.measure(context)
+    context.take({"parse": channels_parse.measure, "publish": channels_publish.measure})

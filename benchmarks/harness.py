@@ -67,16 +67,36 @@ class Timing:
         return stats
 
 
+class UnknownPart(ValueError):
+    """A part was asked for that this benchmark does not have at this size."""
+
+
 @dataclass
 class Context:
-    """One run of one benchmark: how large, with which seed, and everything that it found."""
+    """One run of one benchmark: how large, with which seed, which parts, and everything that it found."""
 
     name: str
     size: Size = "default"
     seed: int = 1
+    parts: tuple[str, ...] = ()
+    """Those asked for; none means all."""
     runs: list[dict[str, Any]] = field(default_factory=list)
     timings: dict[str, Timing] = field(default_factory=dict)
     figures: dict[str, int | float] = field(default_factory=dict)
+    _divided: bool = False
+
+    def take(self, parts: Mapping[str, Callable[[Context], None]]) -> None:
+        """Run the parts of a benchmark that were asked for, in the benchmark's own order.
+
+        Raises `UnknownPart` before anything runs.
+        """
+        self._divided = True
+        for name in self.parts:
+            if name not in parts:
+                raise UnknownPart(f"{self.name} has no part {name!r} at this size; it has {', '.join(parts)}")
+        for name, part in parts.items():
+            if not self.parts or name in self.parts:
+                part(self)
 
     def time(
         self, label: str, work: Callable[[], object], *, rounds: int = 5, warmup: int = 1, **facts: object
@@ -101,6 +121,7 @@ class Context:
 
     def record(self, label: str, *rounds_s: float, **facts: object) -> Timing:
         """Keep rounds that were timed elsewhere, in another process for example."""
+        self._must_be_divided()
         if label in self.timings:
             raise ValueError(f"the label {label!r} was already timed")
         timing = Timing(label, rounds_s)
@@ -110,6 +131,11 @@ class Context:
         ]
         return timing
 
+    def _must_be_divided(self) -> None:
+        """A benchmark that never asks which parts are wanted must not run whole in their name."""
+        if self.parts and not self._divided:
+            raise UnknownPart(f"{self.name} has no parts; leave --part out")
+
     def in_turn(
         self, sides: Mapping[str, Callable[[], Mapping[str, Any]]], *, rounds: int = 1
     ) -> dict[str, list[Mapping[str, Any]]]:
@@ -118,6 +144,7 @@ class Context:
         For work that is bounded by time rather than by size, or whose preparation is not to be timed. Every round is
         kept with its facts; the rounds of a label are returned in order.
         """
+        self._must_be_divided()
         found: dict[str, list[Mapping[str, Any]]] = {label: [] for label in sides}
         for _ in range(rounds):
             for label, side in sides.items():
@@ -132,6 +159,7 @@ class Context:
 
     def figure(self, key: str, value: SupportsFloat) -> None:
         """Name one result; the key is what readers and later runs compare by, so it does not change."""
+        self._must_be_divided()
         if not FIGURE_KEY.fullmatch(key):
             raise ValueError(f"a figure's key is in lower_snake_case, not {key!r}")
         if key in self.figures:
@@ -149,6 +177,7 @@ class Context:
             "name": self.name,
             "size": self.size,
             "seed": self.seed,
+            "parts": list(self.parts),
             "machine": machine(),
             "versions": versions(),
             "figures": self.figures,

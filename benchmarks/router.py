@@ -10,5 +10,4 @@ from omo_core.allocation import warmup
 def run(context: Context) -> None:
     """Speed first, then worth."""
     warmup()
-    router_speed.measure(context)
-    router_realtime.measure(context)
+    context.take({"speed": router_speed.measure, "worth": router_realtime.measure})

@@ -53,8 +53,14 @@ class Run:
 
 
 def run(context: Context) -> None:
-    """Time the greedy kernel and its twin on one problem, and compare plans with the nearest-node rule."""
+    """The greedy kernel first, then whole waves."""
     warmup()
+    parts = {"greedy": greedy, **wave_solver.PARTS[context.size]}
+    context.take(parts if context.size != "all" else {**parts, "greedy_large": greedy_large})
+
+
+def greedy(context: Context) -> None:
+    """Time the greedy kernel and its twin on one problem, and compare plans with the nearest-node rule."""
     instance = draw(*SIZES[context.size], seed=context.seed)
     problem = instance.problem(CANDIDATES)
     ours, twin = Run(problem), Run(problem)
@@ -68,9 +74,6 @@ def run(context: Context) -> None:
     build = context.time("build", lambda: instance.problem(CANDIDATES), rounds=2, warmup=0, **facts)
     context.figure("build_orders_s", problem.orders / build.best_s)
     _compare_costs(context, instance, problem)
-    wave_solver.measure(context)
-    if context.size == "all":
-        _large(context)
 
 
 def _compare_costs(context: Context, instance: Instance, problem: AllocationProblem) -> None:
@@ -85,7 +88,8 @@ def _compare_costs(context: Context, instance: Instance, problem: AllocationProb
     context.figure("greedy_vs_nearest_cost", plan.cost_minor / nearest.cost_minor)
 
 
-def _large(context: Context) -> None:
+def greedy_large(context: Context) -> None:
+    """The greedy kernel on 100,000 orders."""
     orders, nodes, skus = LARGE
     large = draw(orders, nodes, skus, seed=context.seed)
     problems: list[AllocationProblem] = []

@@ -6,13 +6,13 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from benchmarks import compact_models, peers
-from benchmarks.harness import Context
+from benchmarks.harness import Context, Size
 from benchmarks.instance_check import require_sound
 from benchmarks.instance_files import check_plan, wave_of
 from benchmarks.instance_wave import Wave
@@ -180,14 +180,17 @@ def cold_start(context: Context) -> None:
     context.figure("cold_start_s", min(rounds))
 
 
-STEPS: dict[str, tuple[Callable[[Context], None], ...]] = {
-    "smallest": (small, middle),
-    "default": (cold_start, small, middle, doubling),
-    "all": (cold_start, small, middle, doubling, large, giant),
+_EVERY: Final[Mapping[str, Callable[[Context], None]]] = {
+    "cold_start": cold_start,
+    "small": small,
+    "middle": middle,
+    "doubling": doubling,
+    "large": large,
+    "giant": giant,
 }
-
-
-def measure(context: Context) -> None:
-    """Every part that belongs to this size."""
-    for step in STEPS[context.size]:
-        step(context)
+PARTS: Final[Mapping[Size, Mapping[str, Callable[[Context], None]]]] = {
+    "smallest": {name: _EVERY[name] for name in ("small", "middle")},
+    "default": {name: _EVERY[name] for name in ("cold_start", "small", "middle", "doubling")},
+    "all": _EVERY,
+}
+"""Which parts belong to which size."""

@@ -73,6 +73,26 @@ def test_an_unknown_name_is_refused_with_the_known_ones(capsys: pytest.CaptureFi
     assert "there is wave" in capsys.readouterr().err
 
 
+def divided(context: Context) -> None:
+    """In two parts."""
+    context.take({"one": lambda inner: inner.figure("one", 1), "two": lambda inner: inner.figure("two", 2)})
+
+
+def test_parts_run_alone_and_an_unknown_one_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    known = {"divided": lambda: divided, "counting": load_counting}
+    assert main(["divided", "--json"], known) == 0
+    assert json.loads(capsys.readouterr().out)["figures"] == {"one": 1, "two": 2}
+    assert main(["divided", "--part", "two", "--json"], known) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["figures"], document["parts"]) == ({"two": 2}, ["two"])
+    assert main(["divided", "--part", "two", "--part", "three"], known) == 1
+    assert "divided has no part 'three' at this size; it has one, two" in capsys.readouterr().err
+    assert main(["counting", "--part", "one"], known) == 1
+    assert "counting has no parts; leave --part out" in capsys.readouterr().err
+    assert main(["--every", "--part", "one"], known) == 2
+    assert "--part belongs to one benchmark" in capsys.readouterr().err
+
+
 def test_modules_with_run_are_found_and_no_others(tmp_path: Path) -> None:
     (tmp_path / "wave.py").write_text("def run(context): ...")
     (tmp_path / "instances.py").write_text("def build(): ...")
