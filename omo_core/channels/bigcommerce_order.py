@@ -47,6 +47,7 @@ _HELD: Final[Mapping[str, str]] = {
     "13": "Disputed",
 }
 """States in which the goods are not to leave yet."""
+_AT_THE_DOOR: Final = "cash on delivery"
 
 _PRODUCT: Final = re.compile(r"/orders/[0-9]+/products/([0-9]+)")
 
@@ -192,7 +193,10 @@ def _buyer(order: Cursor) -> str | None:
 def _hold_reason(order: Cursor) -> str | None:
     if order.fields.get("payment_status") == "held for review":
         return "held for review"
-    return _HELD.get(str(order.fields.get("status_id")))
+    word = _HELD.get(str(order.fields.get("status_id")))
+    # What is paid at the door waits for its payment until it is there.
+    at_the_door = (order.optional_text("payment_method") or "").casefold() == _AT_THE_DOOR
+    return None if at_the_door and word == "Awaiting Payment" else word
 
 
 def _line(product: Cursor, purse: Purse, leads_to: Mapping[str, int], virtual: frozenset[str]) -> OrderLine:

@@ -154,8 +154,10 @@ def _payment(document: Cursor, rows: list[Cursor]) -> PaymentStatus:
 
 
 def _hold_reason(document: Cursor, rows: list[Cursor]) -> str | None:
+    # An order that is paid at the door begins as 1 as well: waiting for its payment, it would never be sent.
+    at_the_door = document.has("pay_type") and word(document, "pay_type") == _CASH
     for code in (word(document, "main_status"), word(document, "order_status")):
-        if code in _WAITING:
+        if code in _WAITING and not (at_the_door and code == "1"):
             return _WAITING[code]
     for row in rows:
         after_sale = row.optional_child("after_sale_info")

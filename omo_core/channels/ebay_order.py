@@ -95,7 +95,7 @@ def read_order(order: Cursor, config: EbayConfig, sha256: str) -> Order:
     status = OrderStatus.CANCELLED if cancelled == "done" else fulfilled
     if status is OrderStatus.OPEN:
         refunded = "the order was refunded in full" if payment is PaymentStatus.REFUNDED else None
-        unpaid = _UNPAID.get(order.optional_text("orderPaymentStatus") or "")
+        unpaid = None if _paid_in_cash(order) else _UNPAID.get(order.optional_text("orderPaymentStatus") or "")
         held = (WISH if cancelled == "asked" else None) or refunded or unpaid or held
     else:
         held = None
@@ -278,6 +278,13 @@ def _address(ship_to: Cursor, step: Cursor) -> Address:
         country=country if len(country) == 2 and country.isascii() and country.isupper() else None,
         masked=name is None and not any(lines),
     )
+
+
+def _paid_in_cash(order: Cursor) -> bool:
+    """Whether the buyer pays when the goods are collected: waiting for the payment, they would never be made ready."""
+    summary = order.optional_child("paymentSummary")
+    methods = [one.optional_text("paymentMethod") for one in (summary.children("payments") if summary else ())]
+    return "CASH_ON_PICKUP" in methods
 
 
 def _payments(order: Cursor, currency: str) -> tuple[Payment, ...]:

@@ -49,12 +49,16 @@ from omo_core.model.stock import (
 from omo_core.model.stock_commands import StockCommand
 from omo_core.orders import (
     CancelOrder,
+    OrderReleased,
+    ReleaseOrder,
     apply_fulfilment,
     cancel_orders,
     find_orders,
     list_orders,
     open_fulfilments,
     place_orders,
+    read_order,
+    release_orders,
     resource_displaced,
 )
 from omo_core.storage.catalogue import NetworkSaved, read_network, save_network
@@ -190,6 +194,7 @@ class OrdersDesk(Desk):
         super().__init__(hub)
         self._place = self._offered
         self._place_unoffered = self._unoffered
+        self._release = self._released
 
     @through_combiner
     def place(self, order: Order, *, offer: bool = True, tx: Transaction | None = None) -> PlacedOrder:
@@ -224,6 +229,21 @@ class OrdersDesk(Desk):
     def cancel_many(self, cancellations: Sequence[CancelOrder], *, tx: Transaction | None = None) -> list[PlacedOrder]:
         """Many cancellations in one transaction."""
         return self._hub.run(lambda inner: cancel_orders(inner, cancellations), tx)
+
+    @through_combiner
+    def release(
+        self, channel: str, external_id: str, *, key: str, offer: bool = True, tx: Transaction | None = None
+    ) -> OrderReleased:
+        """Let an order go that its channel holds: it is offered now, or with `offer=False` by the next wave."""
+        command = ReleaseOrder(key=key, channel=channel, external_id=external_id, offer=offer)
+        return self._do(self._release, command, tx)
+
+    def _released(self, tx: Transaction, commands: Sequence[ReleaseOrder]) -> list[OrderReleased]:
+        return release_orders(tx, commands, self._hub.context(tx))
+
+    def document(self, channel: str, external_id: str, *, tx: Transaction | None = None) -> Order | None:
+        """The order as its channel told it last, with `hold_reason`; None where only its cancellation came, or nothing."""
+        return self._hub.run(lambda inner: read_order(inner, channel, external_id), tx, read_only=True)
 
     def find(self, channel: str, external_id: str, *, tx: Transaction | None = None) -> PlacedOrder | None:
         """The order of this identity, or None."""

@@ -76,4 +76,15 @@ FACTS_WITHOUT_GAP = Check(
     """,
 )
 
-CHECKS: Final = (HOLD_PARTS, ATTEMPTS_GROW, PENDING_IS_LIVE, WITHIN_ORDERED, FACTS_WITHOUT_GAP)
+HELD_WAIT = Check(
+    22,
+    "held_orders_are_not_offered",
+    "Fulfilment order {fulfilment} is offered to {node}, but its order {order_id} is held.",
+    """
+    SELECT f.fulfilment, f.node, f.order_id FROM omo_fulfilment AS f
+         JOIN omo_order AS o ON o.pool_id = :pool AND o.order_id = f.order_id
+    WHERE f.pool_id = :pool AND f.state IN ('offered', 'accepted') AND f.state = 'offered' AND o.held = 1
+    """,
+)
+
+CHECKS: Final = (HOLD_PARTS, ATTEMPTS_GROW, PENDING_IS_LIVE, WITHIN_ORDERED, FACTS_WITHOUT_GAP, HELD_WAIT)

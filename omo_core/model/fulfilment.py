@@ -47,6 +47,8 @@ class OrderState(StrEnum):
 
     WAITING = "waiting"
     """Known, not yet sourced, or sourced in part with the rest waiting for stock."""
+    HELD = "held"
+    """The channel says not to send it yet: goods are kept for it, and no node is offered what is open of it."""
     IN_FULFILMENT = "in_fulfilment"
     FULFILLED = "fulfilled"
     UNFULFILLABLE = "unfulfillable"
@@ -55,16 +57,11 @@ class OrderState(StrEnum):
 
 
 ORDER_TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
-    OrderState.WAITING: frozenset(
-        {OrderState.IN_FULFILMENT, OrderState.UNFULFILLABLE, OrderState.FULFILLED, OrderState.CANCELLED}
-    ),
-    OrderState.IN_FULFILMENT: frozenset(
-        {OrderState.WAITING, OrderState.FULFILLED, OrderState.UNFULFILLABLE, OrderState.CANCELLED}
-    ),
-    OrderState.UNFULFILLABLE: frozenset(
-        {OrderState.WAITING, OrderState.IN_FULFILMENT, OrderState.FULFILLED, OrderState.CANCELLED}
-    ),
-    OrderState.FULFILLED: frozenset({OrderState.WAITING, OrderState.IN_FULFILMENT, OrderState.UNFULFILLABLE}),
+    OrderState.WAITING: frozenset(OrderState) - {OrderState.WAITING},
+    OrderState.HELD: frozenset(OrderState) - {OrderState.HELD},
+    OrderState.IN_FULFILMENT: frozenset(OrderState) - {OrderState.IN_FULFILMENT},
+    OrderState.UNFULFILLABLE: frozenset(OrderState) - {OrderState.UNFULFILLABLE},
+    OrderState.FULFILLED: frozenset(OrderState) - {OrderState.FULFILLED, OrderState.CANCELLED},
     OrderState.CANCELLED: frozenset(),
 }
 """Version 1. An order leaves `fulfilled` only where the buyer adds to it; returns are their own documents."""
@@ -99,7 +96,7 @@ class FulfilmentOrder(Value):
     closed_at: Instant | None = None
     reject_code: Identifier | None = None
     """`by_node` where the node said no, `displaced` where its goods went to a counter sale first, `reassigned` where a
-    re-evaluation found a better place."""
+    re-evaluation found a better place, `held` where the channel said not to send the order yet."""
     reject_reason: Text | None = None
     tracking: Text | None = None
 
@@ -126,6 +123,8 @@ class PlacedOrder(Value):
     version: Count = 0
     """Our version of the order, growing by one with each change we record."""
     source_version: int
+    held: bool = False
+    """The channel says not to send it yet (`Order.hold_reason`), and nobody released it: nothing new is offered."""
     fulfilment_orders: tuple[FulfilmentOrder, ...] = ()
     """All of them, oldest first; rejected and cancelled ones are the order's history."""
     shortfalls: tuple[Shortfall, ...] = ()

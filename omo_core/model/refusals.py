@@ -68,6 +68,8 @@ REFUSAL_SENTENCES: Final[Mapping[str, str]] = {
     "version_conflict": "Version {version} of order {order} came with two contents; raise the version of the newer.",
     "already_shipped": "Order {order} now asks for less than has left; book the difference as a return.",
     "order_cancelled": "Order {order} was cancelled; it takes no further changes.",
+    "unknown_order": "No order {order} of {channel} is known to this pool.",
+    "order_not_held": "Order {order} is {state} and not held; there is nothing to release.",
     "order_closed": "Order {order} is already {state}; it takes no further changes.",
     "line_without_sku": "Line {line} of order {order} names no item; map its listing to an item and send it again.",
     "too_many_components": "Order {order} has over {limit} lines once its kits are taken apart; send it in parts.",

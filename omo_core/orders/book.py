@@ -24,6 +24,7 @@ _ORDER_COLUMNS: Final = (
     "state",
     "version",
     "attempt",
+    "held",
 )
 _LINE_COLUMNS: Final = (
     "order_id",
@@ -135,7 +136,7 @@ class OrderBook:
             tables.order,
             [{**self._row(entry), "document": _document(entry), "created_at_us": self.tx.now_us} for entry in fresh],
         )
-        changes = ("source_version", "source_sha256", "state", "version", "attempt", "updated_at_us")
+        changes = ("source_version", "source_sha256", "state", "version", "attempt", "held", "updated_at_us")
         rows = [self._row(entry) for entry in moved]
         if self.tx.update(tables.order, rows, keys=("order_id",), changes=changes) != len(moved):
             raise InvariantViolation("a locked order vanished before it was saved; run `omo audit`")
@@ -192,9 +193,11 @@ class OrderBook:
                 "external_id": entry.external_id,
                 "version": entry.version,
             }
+            if entry.held:
+                facts["held"] = True
             events.append((f"omo.order.{entry.state}.v1", f"order/{entry.order_id}", facts))
             changed = [one for one in entry.fulfilments.values() if one.changed]
-            events.extend(_fulfilment_event(entry, one) for one in changed)
+            events.extend(fulfilment_fact(entry, one, f"omo.fulfilment.{one.state}.v1") for one in changed)
         self.tx.publish_many(events)
 
 
@@ -224,9 +227,10 @@ def _document(entry: OrderEntry) -> str | None:
     return None if entry.known is None else entry.known.model_dump_json(exclude_none=True)
 
 
-def _fulfilment_event(entry: OrderEntry, fulfilment: FulfilmentEntry) -> tuple[str, str, dict[str, Any]]:
+def fulfilment_fact(entry: OrderEntry, fulfilment: FulfilmentEntry, kind: str) -> tuple[str, str, dict[str, Any]]:
+    """A fact of this kind about a fulfilment order."""
     return (
-        f"omo.fulfilment.{fulfilment.state}.v1",
+        kind,
         f"fulfilment/{fulfilment.fulfilment}",
         {
             "fulfilment": fulfilment.fulfilment,

@@ -144,6 +144,8 @@ class OrderEntry:
     state: OrderState
     version: int
     attempt: int
+    held: int = 0
+    """1 while the channel says not to send it yet and nobody released it."""
     lines: dict[str, LineEntry] = field(default_factory=dict)
     fulfilments: dict[str, FulfilmentEntry] = field(default_factory=dict)
     stored_version: int = 0
@@ -170,7 +172,14 @@ class OrderEntry:
         return not self.source_sha256
 
     def keep(self, order: Order, sha256: str) -> None:
-        """Take in a version of the order: its document, its version and the hash of what it says."""
+        """Take in a version of the order: its document, its version and the hash of what it says.
+
+        A reason to hold it that is there still does not undo a release.
+        """
+        if order.hold_reason is None:
+            self.held = 0
+        elif self.known is None or order.hold_reason != self.known.hold_reason:
+            self.held = 1
         self.known, self.kept = order, True
         self.source_version, self.source_sha256 = order.source_version, sha256
 
@@ -206,11 +215,11 @@ class OrderEntry:
     def settle(self) -> None:
         """Set the state that the lines and fulfilment orders imply."""
         if self.cancelled:
-            self.state = OrderState.CANCELLED
+            self.state, self.held = OrderState.CANCELLED, 0
         else:
             short = {line.line: line.short for line in self.lines.values()}
             any_live = any(entry.live for entry in self.fulfilments.values())
-            self.state = derive_state(self.open_units(), short, any_live=any_live)
+            self.state = derive_state(self.open_units(), short, any_live=any_live, held=bool(self.held))
         self.touched = True
 
     def shortfalls(self) -> tuple[Shortfall, ...]:
@@ -235,6 +244,7 @@ class OrderEntry:
             state=self.state,
             version=self.version,
             source_version=self.source_version,
+            held=bool(self.held),
             fulfilment_orders=tuple(
                 one.value(self.order_id, self.channel, self.external_id) for one in self.fulfilments.values()
             ),

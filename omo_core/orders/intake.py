@@ -16,6 +16,7 @@ from omo_core.model.stock_commands import StockCommand
 from omo_core.model.values import ChannelId, Identifier, Value
 from omo_core.orders.book import OrderBook, read_documents
 from omo_core.orders.entries import LineEntry, OrderEntry
+from omo_core.orders.holding import hold_back
 from omo_core.orders.slots import SCOPE, claims_to_end, release_of
 from omo_core.orders.sourcing import SourcingContext, source
 from omo_core.storage.catalogue import known_skus
@@ -47,7 +48,8 @@ def place_orders(
 
     A known version is answered as it stands; an older one, one with unknown items, and one that asks for less than has
     left are refused and change nothing. A changed order's unsent part is sourced anew. With `offer=False` goods
-    are held provisionally and nodes hear nothing until `run_wave`.
+    are held provisionally and nodes hear nothing until `run_wave`; of a held order (`Order.hold_reason`) they hear
+    nothing until a newer version, or `release_orders`, lets it go.
     """
     intake = _Intake(OrderBook(tx), context.kits, [], [])
     known = intake.book.load_identities((order.channel, order.external_id) for order in orders)
@@ -164,10 +166,14 @@ def _take_version(intake: _Intake, entry: OrderEntry, order: Order) -> tuple[Ref
         return ()
     if _asks_less_than_left(entry, order):
         return (Refusal.of("already_shipped", order=name),)
-    before = _wants(entry.order)
+    before, was_held = _wants(entry.order), entry.held
     entry.keep(order, _content_hash(order))
     if _wants(order) == before and order.status is not OrderStatus.CANCELLED:
+        if entry.held and not was_held:
+            hold_back(intake.book.tx, entry)
         entry.settle()
+        if was_held and not entry.held:
+            intake.to_source.append(entry)
         return ()
     _take_back(intake, entry)
     _decide_lines(intake, entry, order)
@@ -190,15 +196,15 @@ def _asks_less_than_left(entry: OrderEntry, order: Order) -> bool:
 def _take_back(intake: _Intake, entry: OrderEntry) -> None:
     """Cancel the live fulfilment orders of an order and give their goods back."""
     live = [one for one in entry.fulfilments.values() if one.live]
-    holds = [line.hold for one in live for line in one.lines]
-    if entry.state is OrderState.WAITING and entry.stored_version:
-        holds += [hold.hold for hold in holds_of(intake.book.tx, [entry.order_id]) if hold.pending]
+    holds = {line.hold for one in live for line in one.lines}
+    if entry.stored_version and entry.open_units():  # for which goods may be held provisionally
+        holds |= {hold.hold for hold in holds_of(intake.book.tx, [entry.order_id]) if hold.pending}
     for one in live:
         one.change(FulfilmentState.CANCELLED, intake.book.tx.now_us)
     if holds:
         intake.taken_back.append(entry)
         key = f"take-back/{entry.order_id}/{entry.stored_version}"
-        intake.stock.append(ReleaseHolds(key=key, scope=SCOPE, holds=tuple(holds)))
+        intake.stock.append(ReleaseHolds(key=key, scope=SCOPE, holds=tuple(sorted(holds))))
 
 
 def _cancel(intake: _Intake, entry: OrderEntry) -> tuple[Refusal, ...]:

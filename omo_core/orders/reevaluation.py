@@ -158,7 +158,8 @@ def answered_before(tx: Transaction, command: Reevaluate) -> Reevaluated | None:
 def survey(tx: Transaction, command: Reevaluate, context: SourcingContext) -> Survey:
     """Read the work that may be moved; nothing is locked, so that it can be decided without a transaction."""
     ids = _orders_with_work(tx, command)
-    entries = OrderBook(tx).load(ids, lock=False)
+    # What a node has accepted of a held order goes on there: a new offer would ask for what is not to be sent.
+    entries = [entry for entry in OrderBook(tx).load(ids, lock=False) if not entry.held]
     read_documents(tx, entries)
     states = {FulfilmentState.OFFERED, FulfilmentState.ACCEPTED} if command.accepted else {FulfilmentState.OFFERED}
     deliveries = [one for entry in entries for one in _deliveries(tx, entry, states, context)]

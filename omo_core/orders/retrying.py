@@ -17,10 +17,11 @@ def retry_short(tx: Transaction, context: SourcingContext, *, after: str = "", l
     """Source again the units that no node had, of orders whose items are free somewhere now, oldest first.
 
     Looks at up to `limit` orders; go on with `after=` the last one's id. An order for which nothing new is found stays
-    as it is.
+    as it is. Held orders get no more while they are held: goods go to those that can be sent.
     """
     order, line, stock = tables.order.c, tables.order_line.c, tables.stock.c
     states = [OrderState.UNFULFILLABLE.value, OrderState.IN_FULFILMENT.value]
+    may_go_on = (order.state.in_(states), order.held == 0)
     has_free = exists().where(
         stock.pool_id == line.pool_id,
         stock.sku == line.sku,
@@ -36,7 +37,7 @@ def retry_short(tx: Transaction, context: SourcingContext, *, after: str = "", l
         select(line.order_id)
         .distinct()
         .join(tables.order, (order.pool_id == line.pool_id) & (order.order_id == line.order_id))
-        .where(line.pool_id == tx.pool, line.short > 0, order.state.in_(states), line.order_id > after, may_have)
+        .where(line.pool_id == tx.pool, line.short > 0, *may_go_on, line.order_id > after, may_have)
         .order_by(line.order_id)
         .limit(limit)
     )

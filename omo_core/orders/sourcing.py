@@ -118,7 +118,7 @@ def source(
 ) -> Sourced:
     """Find nodes for the open units of these orders, hold the goods there, and offer the work.
 
-    The caller saves the book. `ahead` is what was solved before this transaction, of orders that have not changed since:
+    The caller saves the book. Held orders get goods and offer nothing. `ahead` is what was solved before this transaction, of orders that have not changed since:
     it is tried first. Orders whose stock others took in the meantime are solved again on what is left.
     """
     waiting = [entry for entry in dict.fromkeys(entries) if not entry.cancelled and entry.open_units()]
@@ -150,7 +150,7 @@ def source(
             if entry.order_id not in provisional and _is_nothing_new(parts):
                 entry.attempt -= 1
                 continue
-            _record(tx, parts, answers.get(entry.order_id), offer=offer)
+            _record(tx, parts, answers.get(entry.order_id), offer=offer and not entry.held)
             recorded += parts
         if recorded and found.solved is not None:
             digest = record_decisions(tx, recorded, context.policy, found.solved.wave)

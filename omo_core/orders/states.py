@@ -12,12 +12,16 @@ LIVE: Final = frozenset({FulfilmentState.OFFERED, FulfilmentState.ACCEPTED})
 """States in which a fulfilment order's holds stand."""
 
 
-def derive_state(open_units: Mapping[str, int], short: Mapping[str, int], *, any_live: bool) -> OrderState:
+def derive_state(
+    open_units: Mapping[str, int], short: Mapping[str, int], *, any_live: bool, held: bool = False
+) -> OrderState:
     """The state of an order that is not cancelled, from its open units per line and its live fulfilment orders."""
     if any_live:
         return OrderState.IN_FULFILMENT
     if not open_units:
         return OrderState.FULFILLED
+    if held:
+        return OrderState.HELD
     if all(short.get(line, 0) >= units for line, units in open_units.items()):
         return OrderState.UNFULFILLABLE
     return OrderState.WAITING

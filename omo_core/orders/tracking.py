@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import select, text
 
 from omo_core.model.fulfilment import FulfilmentOrder, OrderState, PlacedOrder
+from omo_core.model.orders import Order
 from omo_core.orders.book import FULFILMENT_COLUMNS, OrderBook, fulfilment_entry, read_lines
 from omo_core.storage import tables
 from omo_core.storage.transaction import Transaction
@@ -17,6 +18,12 @@ def find_orders(tx: Transaction, identities: Sequence[tuple[str, str]]) -> list[
     book = OrderBook(tx)
     known = book.load_identities(identities, lock=False)
     return [book.entries[known[one]].answer() if one in known else None for one in identities]
+
+
+def read_order(tx: Transaction, channel: str, external_id: str) -> Order | None:
+    """The canonical order of this identity, as its channel told it last; None where only its cancellation came."""
+    rows = tx.select(tables.order, ("document",), ("channel", "external_id"), [(channel, external_id)])
+    return Order.model_validate_json(rows[0].document) if rows and rows[0].document is not None else None
 
 
 def list_orders(

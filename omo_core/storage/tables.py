@@ -203,14 +203,17 @@ order = _table(
     _text("state"),
     _int("version"),
     _int("attempt"),
+    _int("held"),
     _text("document", null=True),
     _int("created_at_us"),
     _int("updated_at_us"),
     UniqueConstraint("pool_id", "channel", "external_id"),
     CheckConstraint("version >= 1 AND attempt >= 0", name="counts"),
+    CheckConstraint("held IN (0, 1) AND (held = 1 OR state <> 'held')", name="held_is_a_flag"),
     Index("ix_omo_order_state", "pool_id", "state", "order_id"),
 )
-"""One row per (channel, external id). `document` is the canonical order as JSON; null where a cancellation came first."""
+"""One row per (channel, external id). `document` is the canonical order as JSON; null where a cancellation came first.
+`held` is 1 while the channel says not to send the order yet and nobody released it."""
 
 order_line = _table(
     "order_line",

@@ -292,6 +292,11 @@ def test_states(status_id: int, status: OrderStatus, hold: str | None) -> None:
     assert (order.cancelled_at is not None) is (status is OrderStatus.CANCELLED)
 
 
+def test_what_is_paid_at_the_door_is_not_held_for_its_payment() -> None:
+    assert parse(status_id=7, payment_method="Cash on Delivery").hold_reason is None
+    assert parse(status_id=12, payment_method="Cash on Delivery").hold_reason == "Manual Verification Required"
+
+
 def test_unknown_states_are_odd_and_the_order_stays_open() -> None:
     order = parse(status_id=99, payment_status="teleported")
     assert (order.status, order.payment) == (OrderStatus.OPEN, PaymentStatus.UNKNOWN)

@@ -167,6 +167,7 @@ def test_answers_wrap_orders_in_several_ways() -> None:
         ({"order_status": 3}, "closed", "paid", None),
         ({"order_status": 5}, "closed", "paid", None),
         ({"order_status": 2, "pay_type": 0, "pay_time": 0}, "open", "pending", None),
+        ({"order_status": 1, "main_status": 1, "pay_type": 0, "pay_time": 0}, "open", "pending", None),
         ({"order_status": 5, "pay_type": 0}, "closed", "paid", None),
         ({"order_status": 4, "main_status": 4, "pay_time": 0}, "cancelled", "voided", None),
         ({"order_status": 4, "main_status": 21}, "cancelled", "refunded", None),

@@ -332,6 +332,12 @@ def test_states(changes: dict[str, Any], status: OrderStatus, payment: PaymentSt
     assert (found.status, found.payment, found.hold_reason, found.oddities) == (status, payment, held, ())
 
 
+def test_what_is_paid_when_it_is_collected_is_not_held_for_its_payment() -> None:
+    cash = {"payments": [{"paymentMethod": "CASH_ON_PICKUP", "paymentStatus": "PENDING"}]}
+    found = read(orderPaymentStatus="PENDING", paymentSummary=cash)
+    assert (found.payment, found.hold_reason, found.payments) == (PaymentStatus.PENDING, None, ())
+
+
 @pytest.mark.parametrize("key", ["orderPaymentStatus", "orderFulfillmentStatus"])
 def test_an_unknown_state_is_odd_and_the_order_stays_open(key: str) -> None:
     found = read(**{key: "TELEPORTED"})

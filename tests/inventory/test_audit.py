@@ -55,7 +55,9 @@ def busy_shop(shop_url: str) -> Iterator[Shop]:
 
 
 def _add_order(tx: Transaction) -> None:
-    order = filled(tables.order, order_id="o1", channel="native", external_id="1", state="waiting", document="{}")
+    order = filled(
+        tables.order, order_id="o1", channel="native", external_id="1", state="waiting", held=0, document="{}"
+    )
     tx.insert(tables.order, [order])
     line = filled(tables.order_line, order_id="o1", line="1", sku="MUG", ordered=2, wanted=2, issued=0, short=0)
     tx.insert(tables.order_line, [line])
@@ -395,6 +397,14 @@ CORRUPTIONS: dict[str, tuple[list[str], list[str]]] = {
         ["rows_have_their_operation"],
         [
             "UPDATE omo_transfer SET operation_id = 'nobody'",
+        ],
+    ),
+    "held and offered all the same": (
+        ["held_orders_are_not_offered"],
+        [
+            "INSERT INTO omo_fulfilment (pool_id, fulfilment, order_id, node, method, state, version, attempt, why, "
+            "offered_at_us) VALUES ('default', 'f1', 'o1', 'TPE', 'ship', 'offered', 1, 1, 'near', 0)",
+            "UPDATE omo_order SET held = 1",
         ],
     ),
     "fact lost": (

@@ -23,12 +23,15 @@ DELIVERIES = (
     Delivery(method=DeliveryMethod.PICKUP, pickup_node=CLOSE),
     Delivery(method=DeliveryMethod.ONE_HOUR, address=DOOR),
 )
+HOLDS = (None, None, "not paid", "a wish to cancel")
 
 numbers = st.integers(0, 3)
 baskets = st.dictionaries(st.sampled_from("ABC"), st.integers(1, 3), min_size=1, max_size=3)
 steps = st.one_of(
     st.tuples(st.just("receive"), st.sampled_from("ABC"), st.sampled_from(NODES), st.integers(1, 4)),
-    st.tuples(st.just("place"), numbers, baskets, st.integers(0, 2), st.booleans()),
+    st.tuples(st.just("place"), numbers, baskets, st.integers(0, 2), st.booleans(), st.sampled_from(HOLDS)),
+    st.tuples(st.just("again"), numbers, st.booleans(), st.sampled_from(HOLDS)),
+    st.tuples(st.just("release"), numbers, st.booleans()),
     st.tuples(st.just("cancel"), numbers),
     st.tuples(st.just("sell"), st.sampled_from("ABC"), st.sampled_from(NODES), st.integers(1, 3)),
     st.tuples(st.sampled_from(["accept", "reject", "ship", "collect"]), st.integers(0, 9)),
@@ -58,6 +61,8 @@ class Day:
             "sell": lambda sku, node, units: self.hub.stock.counter_sale(
                 node=node, sku=sku, quantity=units, key=self.key()
             ),
+            "again": self.again,
+            "release": lambda number, offer: self.hub.orders.release("shop", str(number), key=self.key(), offer=offer),
             "wave": self.hub.sourcing.run_wave,
             "retry": self.hub.sourcing.retry_short,
             "tick": lambda: self.clock.advance(timedelta(minutes=10)),
@@ -72,10 +77,18 @@ class Day:
         assert self.hub.stock.receive(node=node, sku=sku, quantity=units, key=self.key()).applied
         self.received[sku] += units
 
-    def place(self, number: int, basket: dict[str, int], delivery: int, offer: bool) -> None:
+    def place(self, number: int, basket: dict[str, int], delivery: int, offer: bool, hold: str | None) -> None:
         version = self.count = self.count + 1
-        wanted = order(str(number), basket, source_version=version, delivery=DELIVERIES[delivery])
-        self.hub.orders.place(wanted, offer=offer)
+        changes = {"source_version": version, "delivery": DELIVERIES[delivery], "hold_reason": hold}
+        self.hub.orders.place(order(str(number), basket, **changes), offer=offer)
+
+    def again(self, number: int, offer: bool, hold: str | None) -> None:
+        """The same wants under another reason to hold them, or none."""
+        known = self.hub.orders.document("shop", str(number))
+        if known is not None:
+            self.count += 1
+            newer = known.model_copy(update={"source_version": self.count, "hold_reason": hold})
+            self.hub.orders.place(newer, offer=offer)
 
     def answer(self, verb: str, place: object) -> None:
         offers = self.hub.fulfilment.open()
@@ -95,6 +108,7 @@ class Day:
             assert (placed.state is OrderState.IN_FULFILMENT) == any(
                 one.state in live for one in placed.fulfilment_orders
             )
+            assert not (placed.held and any(one.state == "offered" for one in placed.fulfilment_orders))
             self.holds_match(placed)
 
     def holds_match(self, placed: PlacedOrder) -> None:
@@ -107,7 +121,7 @@ class Day:
             for line in one.lines
         }
         assert promised <= pending
-        assert pending == promised or placed.state in (OrderState.WAITING, OrderState.UNFULFILLABLE)
+        assert pending == promised or placed.held or placed.state in (OrderState.WAITING, OrderState.UNFULFILLABLE)
 
 
 @settings(max_examples=examples(40))

@@ -182,6 +182,7 @@ KEYED: Mapping[str, Act] = {
             CancelOrder(channel="shop", external_id="not yet heard of"),
         ]
     ),
+    "OrdersDesk.release": lambda world: world.hub.orders.release("shop", "held", key="k"),
     "SourcingDesk.reevaluate": lambda world: world.hub.sourcing.reevaluate(
         Reevaluate(key="k", accepted=True, growth_permille=None)
     ),
@@ -250,6 +251,7 @@ READERS = {
     "PromiseDesk.backorders_of",
     "PromiseDesk.backorder_caps",
     "OrdersDesk.find",
+    "OrdersDesk.document",
     "HindsightDesk.replay",
     "HindsightDesk.what_if",
     "OrdersDesk.page",

@@ -155,7 +155,7 @@ def _look(postgres: bool) -> str:
 
 
 def _prepare(hub: OrderHub, clock: ManualClock) -> Made:
-    """Goods, promises, movements, and orders: accepted, offered, waiting for a wave, and one that no node could serve."""
+    """Goods, promises, movements, and orders: accepted, offered, waiting for a wave, held, and one that no node could serve."""
     hub.network.load(NETWORK)
     stock(hub, {("A", NEAR): 12, ("B", NEAR): 9, ("C", CLOSE): 9, ("C", FAR): 9})
     _promise(hub)
@@ -164,6 +164,7 @@ def _prepare(hub: OrderHub, clock: ManualClock) -> Made:
     hub.fulfilment.accept(accepted, key="accept")
     offered = hub.orders.place(order("offered", {"C": 2})).fulfilment_orders[0].fulfilment
     hub.orders.place(order("waiting", {"C": 1}), offer=False)
+    hub.orders.place(order("held", {"C": 1}, hold_reason="not paid"))
     hub.orders.place(order("short", {"D": 1}))
     # Two parcels, of which a re-evaluation makes one.
     hub.orders.place(order("split", {"B": 1, "C": 1}))

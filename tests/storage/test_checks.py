@@ -63,6 +63,7 @@ BROKEN: Mapping[str, tuple[dict[str, Any], ...]] = {
     "inbound_state_known": ({"state": "gone", "received": 5},),
     "inbox_state_known": ({"state": "gone"},),
     "order_counts": ({"version": 0}, {"attempt": -1}),
+    "order_held_is_a_flag": ({"held": 2}, {"state": "held"}),
     "order_line_counts": ({"issued": -1}, {"short": -1}, {"wanted": -1}, {"wanted": 6}),
     "posting_stock_lines_carry_shortage": ({"place": "stock", **AFTER, "shortage_after": None},),
     "posting_stock_lines_carry_on_hand": ({"place": "stock", **AFTER, "on_hand_after": None},),

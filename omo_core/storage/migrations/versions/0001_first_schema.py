@@ -243,11 +243,15 @@ def upgrade() -> None:
         _text("state"),
         _int("version"),
         _int("attempt"),
+        _int("held"),
         _text("document", null=True),
         _int("created_at_us"),
         _int("updated_at_us"),
         sa.PrimaryKeyConstraint("pool_id", "order_id", name=op.f("pk_omo_order")),
         sa.CheckConstraint("version >= 1 AND attempt >= 0", name=op.f("ck_omo_order_counts")),
+        sa.CheckConstraint(
+            "held IN (0, 1) AND (held = 1 OR state <> 'held')", name=op.f("ck_omo_order_held_is_a_flag")
+        ),
         sa.UniqueConstraint("pool_id", "channel", "external_id", name=op.f("uq_omo_order_pool_id_channel_external_id")),
         sqlite_strict=True,
     )
