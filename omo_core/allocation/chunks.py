@@ -248,4 +248,6 @@ def ranges(first: Ints, stop: Ints) -> Ints:
 
 def pointers(counts: Ints) -> Ints:
     """Where ranges of these sizes begin, and where the last one ends."""
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    ptr = np.zeros(counts.size + 1, dtype=np.int64)
+    np.cumsum(counts, out=ptr[1:])
+    return ptr

@@ -196,5 +196,7 @@ def _opening(index: NetworkIndex, demands: Sequence[OrderDemand]) -> tuple[Ints,
         instants.setdefault(demand.at, len(instants)) if demand.method is DeliveryMethod.ONE_HOUR else -1
         for demand in demands
     ]
-    is_open = np.vstack([index.open_at(list(instants)), np.ones((1, len(index.nodes)), dtype=np.bool_)])
+    is_open = np.ones((len(instants) + 1, len(index.nodes)), dtype=np.bool_)
+    if instants:
+        is_open[:-1] = index.open_at(list(instants))
     return np.array(rows, dtype=np.int64) % len(is_open), is_open

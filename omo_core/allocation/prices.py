@@ -35,13 +35,9 @@ def no_prices(cells: int, nodes: int) -> Prices:
 def scaled(block: Block) -> Block:
     """The block with its costs in 1/64 minor units, for prices to be added.
 
-    Raises `InvalidInput` where one order could cost so much that its cost leaves the kernels' range.
+    Raises `InvalidInput` as `require_range`.
     """
-    lines = block.unserved_minor * block.quantity
-    dearest = np.add.reduceat(np.append(lines, 0), block.line_ptr[:-1]).max(initial=0)
-    dearest = max(int(dearest), int(block.fixed_minor.max(initial=0)), int(block.unit_minor.max(initial=0)))
-    if dearest >= MAX_ORDER_MINOR:
-        raise InvalidInput("one order could cost more than 2^48 minor units; lower the price of what is not served")
+    require_range(block)
     bands, fixed = block.band_minor * PRICE_PER_MINOR, block.fixed_minor * PRICE_PER_MINOR
     base, gram = tariff_floors(block.band_ptr, block.band_up_to_g, bands)
     return block._replace(
@@ -53,6 +49,15 @@ def scaled(block: Block) -> Block:
         floor_base_minor=base,
         floor_gram_minor=gram,
     )
+
+
+def require_range(block: Block) -> None:
+    """Raise `InvalidInput` where one order could cost so much that its cost leaves the kernels' range."""
+    lines = block.unserved_minor * block.quantity
+    dearest = np.add.reduceat(np.append(lines, 0), block.line_ptr[:-1]).max(initial=0)
+    dearest = max(int(dearest), int(block.fixed_minor.max(initial=0)), int(block.unit_minor.max(initial=0)))
+    if dearest >= MAX_ORDER_MINOR:
+        raise InvalidInput("one order could cost more than 2^48 minor units; lower the price of what is not served")
 
 
 def priced(block: Block, prices: Prices) -> Block:

@@ -139,6 +139,16 @@ class AllocationProblem:
         limit = np.where(lines > policy.max_exact_lines, len(index.nodes), policy.candidates)
         return bare.with_candidates(limit)
 
+    def of_one_order(self, columns: DemandColumns, stock: StockColumns, demand: OrderDemand) -> AllocationProblem:
+        """A problem of one order with every node that may serve it as a candidate, at this one's prices and capacity.
+
+        As `from_columns` with a policy of as many candidates, without what only waves need.
+        """
+        weight_g = self.policy.missing_data.weight_g if self.policy.missing_data else 0
+        bare = replace(self, columns=columns.weighing(weight_g), stock=stock, demands=(demand,))
+        every = np.array([len(self.index.nodes)])
+        return bare.of_parts([build_chunk(bare, np.zeros(1, dtype=np.int64), every, np.zeros(0, dtype=np.int64))])
+
     @property
     def parcels(self) -> Parcels | None:
         """The term that prices parcels by weight, if there is one."""
@@ -222,6 +232,9 @@ class AllocationProblem:
 
 def _join(problem: AllocationProblem, parts: Sequence[Chunk]) -> AllocationProblem:
     def together(name: str, dtype: type[np.generic]) -> Array:
+        if len(parts) == 1:
+            only: Array = getattr(parts[0], name)
+            return only.astype(dtype, copy=False)
         every: Array = np.concatenate([np.zeros(0, dtype=dtype), *(getattr(part, name) for part in parts)])
         return every.astype(dtype, copy=False)
 

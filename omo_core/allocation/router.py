@@ -12,19 +12,21 @@ import numpy as np
 from omo_core.allocation.arrays import Array, Ints
 from omo_core.allocation.block import Block
 from omo_core.allocation.cells import CellRule
+from omo_core.allocation.chunks import pointers
 from omo_core.allocation.columns import StockColumns, check_demands, demand_columns, stock_columns
 from omo_core.allocation.costs import CostTerm
 from omo_core.allocation.demand import OrderDemand
 from omo_core.allocation.eligibility import Rule
-from omo_core.allocation.futures import Futures, work_by_node
+from omo_core.allocation.futures import Futures
 from omo_core.allocation.greedy import NO_LIMIT
 from omo_core.allocation.kernels import assign_in_turn
 from omo_core.allocation.long_orders import search_of
 from omo_core.allocation.network_index import NetworkIndex
+from omo_core.allocation.packing_kernels import pack_order, packed_size
 from omo_core.allocation.plan import OrderPlan, Plan
 from omo_core.allocation.policy import SourcingPolicy
-from omo_core.allocation.prices import PRICE_PER_MINOR, Prices, no_prices, priced, scaled
-from omo_core.allocation.problem import AllocationProblem
+from omo_core.allocation.prices import PRICE_PER_MINOR, Prices, no_prices, priced, require_range
+from omo_core.allocation.problem import UNLIMITED, AllocationProblem
 from omo_core.allocation.router_kernels import SPLITS, WARM_HEAD, Live, route_order, work_size
 from omo_core.allocation.ruled_orders import serve_ruled_order
 from omo_core.allocation.scratch import Scratch, scratch_for
@@ -89,7 +91,13 @@ class Router:
         self.index, self.policy, self.stock = bare.index, policy, bare.stock
         self.rules: tuple[Rule, ...] = tuple(rule for rule in bare.rules if not isinstance(rule, CellRule))
         self.terms = bare.terms
-        self._node_work, self._work_by_node = bare.work, work_by_node(bare)
+        self._empty = replace(
+            bare,
+            policy=policy.model_copy(update={"candidates": nodes}),
+            rules=self.rules,
+            capacity=np.full(nodes, UNLIMITED, dtype=np.int64),
+        )
+        """What problems of one order are made from: every node is a candidate, and none is full."""
         self.decided = 0
         """How many orders it has decided."""
         self._position = {sku: at for at, sku in enumerate(bare.stock.sku)}
@@ -106,7 +114,7 @@ class Router:
         )
         self._live.stock[:] = bare.stock.available
         self._live.capacity[:] = bare.capacity
-        self._work = np.zeros(work_size(nodes, policy.max_exact_lines), dtype=np.int64)
+        self._work = np.zeros(work_size(policy.max_exact_lines), dtype=np.int64)
         self._answer = self._work[: policy.max_exact_lines]
         self._lock = Lock()
         self.pay(prices or no_prices(cells, nodes))
@@ -164,22 +172,12 @@ class Router:
         cell = np.concatenate(held)
         everywhere = StockColumns(
             sku=known,
-            holder_ptr=np.concatenate([[0], np.cumsum([cells.size for cells in held])]).astype(np.int64),
+            holder_ptr=pointers(np.array([cells.size for cells in held])),
             node=self.stock.node[cell],
             available=np.ones(cell.size, dtype=np.int32),
         )
         columns = demand_columns(self.index, (demand,), {sku: at for at, sku in enumerate(known)})
-        every = self.policy.model_copy(update={"candidates": len(self.index.nodes)})
-        problem = AllocationProblem.from_columns(
-            self.index,
-            columns,
-            everywhere,
-            every,
-            work=self._work_by_node,
-            rules=self.rules,
-            terms=self.terms,
-            demands=(demand,),
-        )
+        problem = self._empty.of_one_order(columns, everywhere, demand)
         is_plain = columns.quantity.size <= self.policy.max_exact_lines and not problem.block.ruled[0]
         row = packed(problem.block, cell) if is_plain else cell[:0]
         return EncodedOrder(demand, problem, cell, columns.quantity.tolist(), row)
@@ -240,7 +238,7 @@ class Router:
                     node = int(self.stock.node[cell])
                     pieces[node] = pieces.get(node, np.array([1, 0, 0])) + np.array([0, 1, units])
             for node, counts in pieces.items():
-                self._live.capacity[node] += int(counts @ self._node_work[node])
+                self._live.capacity[node] += int(counts @ self._empty.work[node])
 
     def take(self, node: str, sku: str, units: int) -> None:
         """Units that left by another way, or came (negative); raises `InvalidInput` where there are not so many."""
@@ -336,12 +334,17 @@ class Router:
 
 
 def packed(block: Block, cell: Ints) -> Ints:
-    """A block of one order as the router's kernel reads it; `cell` gives each of its cells' place in the live stock."""
-    bare = scaled(block)
-    lines, candidates = bare.quantity.size, bare.node.size
-    head = [candidates, lines, bare.cell.size, 0, lines, 0, candidates]
-    columns = bare.quantity, bare.unserved_minor, bare.node, bare.fixed_minor, bare.entry_ptr, bare.line
-    return np.concatenate([head, *columns, cell[bare.cell], bare.unit_minor]).astype(np.int64)
+    """A block of one order as the router's kernel reads it; `cell` gives each of its cells' place in the live stock.
+
+    Raises `InvalidInput` where the order could cost so much that its cost leaves the kernel's range.
+    """
+    require_range(block)
+    room = np.empty(packed_size(block.quantity.size, block.node.size, block.line.size), dtype=np.int64)
+    size = pack_order(
+        block.quantity, block.unserved_minor, block.node, block.fixed_minor, block.entry_ptr, block.line,
+        cell[block.cell], block.unit_minor, PRICE_PER_MINOR, room,
+    )  # fmt: skip
+    return room[:size].copy()
 
 
 def _routed(paid: Block, taken: Array, cell: Ints, method: str) -> Routed:

@@ -61,12 +61,15 @@ def special_columns(
     rows, lines = slice(first, first + orders), slice(ptr[0], ptr[-1])
     whole = np.zeros(orders, dtype=np.uint8) if columns.whole is None else columns.whole[rows].astype(np.uint8)
     group = np.full(ptr[-1] - ptr[0], -1, dtype=np.int32) if columns.group is None else columns.group[lines]
-    order = np.repeat(np.arange(orders, dtype=np.int64), candidates)
+    ruled = whole.copy()
+    if columns.group is not None:
+        ruled[np.searchsorted(ptr - ptr[0], np.flatnonzero(group >= 0), side="right") - 1] = 1
     tariff, bands = (
         np.full(node.size, -1, dtype=np.int32),
         (np.zeros(1, dtype=np.int64), *([np.zeros(0, dtype=np.int64)] * 2)),
     )
     if (parcels := problem.parcels) is not None:
+        order = np.repeat(np.arange(orders, dtype=np.int64), candidates)
         pairs = Pairs(
             index=problem.index,
             demands=columns,
@@ -77,10 +80,8 @@ def special_columns(
             weight_g=np.zeros(node.size, dtype=np.int64),
         )
         tariff, bands = parcels.tariff_of(pairs).astype(np.int32), parcels.table
+        ruled[order[tariff >= 0]] = 1
     floors = tariff_floors(*bands)
-    ruled = whole.copy()
-    ruled[np.searchsorted(ptr - ptr[0], np.flatnonzero(group >= 0), side="right") - 1] = 1
-    ruled[order[tariff >= 0]] = 1
     if (problem.work != (1, 0, 0)).any():
         ruled[:] = 1
     return {

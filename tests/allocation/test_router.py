@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from omo_core.allocation import SourcingPolicy, solve_greedy
+from omo_core.allocation.arrays import Ints
 from omo_core.allocation.futures import Futures, sampled_orders
-from omo_core.allocation.prices import Prices
+from omo_core.allocation.packing_kernels import pack_order, packed_size
+from omo_core.allocation.prices import PRICE_PER_MINOR, Prices
 from omo_core.allocation.repricing import Repricer
 from omo_core.allocation.router import Router
 from omo_core.allocation.router_kernels import route_order, work_size
 from omo_core.model.errors import InvalidInput
 from tests import naive_router
 from tests.allocation.cases import Case, network, order, random_case, store
+
+Columns = tuple[Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints]
+"""What `pack_order` takes of a block, and where its entries stand in the stock."""
 
 
 def router_of(case: Case, prices: Prices | None = None) -> Router:
@@ -57,17 +63,114 @@ def test_the_kernel_and_its_twin_decide_alike(seed: int) -> None:
     router = router_of(case)
     dice = np.random.default_rng(seed)
     stock, capacity = router.left()
-    head = np.array([stock.size, capacity.size, 6_400, 2 if seed % 3 == 0 else 1 << 40, 4])
     prices = [dice.integers(0, 60_000, size) * (seed % 2) for size in (stock.size, capacity.size)]
-    warm = np.concatenate([head, stock, prices[0], capacity, prices[1]]).astype(np.int64)
-    work = np.zeros(work_size(capacity.size, 4), dtype=np.int64)
-    twin_warm, twin_work = warm.copy(), work.copy()
+    warm = warm_of((stock, prices[0], capacity, prices[1]), 6_400, 2 if seed % 3 == 0 else 1 << 40, 4)
+    work, twin_warm = np.zeros(work_size(4), dtype=np.int64), warm.copy()
     for demand in case.demands:
         packed = router.encode(demand).packed
         if packed.size:
-            assert route_order(packed, warm, work) == naive_router.route_order(packed, twin_warm, twin_work)
-            assert work[: packed[1]].tolist() == twin_work[: packed[1]].tolist()
-            assert np.array_equal(warm, twin_warm)
+            decided_alike(packed, warm, twin_warm, work)
+
+
+def warm_of(held: Sequence[Ints], *limits: int) -> Ints:
+    """Units and price of each cell, places and price of each node; price of a split, most nodes, most lines."""
+    return np.concatenate([[held[0].size, held[2].size, *limits], *held]).astype(np.int64)
+
+
+def decided_alike(packed: Ints, warm: Ints, twin_warm: Ints, work: Ints) -> int:
+    """Both kernels decide, take the same, and say so alike; returns the cost."""
+    twin_work, lines = np.zeros_like(work), packed[0]
+    cost = route_order(packed, warm, work)
+    assert cost == naive_router.route_order(packed, twin_warm, twin_work)
+    assert work[:lines].tolist() == twin_work[:lines].tolist()
+    assert np.array_equal(warm, twin_warm)
+    return int(cost)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_among_many_ways_of_equal_cost_the_kernel_takes_the_twins(seed: int) -> None:
+    """Money in such small numbers that most ways cost as much as another, and prices that may be zero."""
+    dice, work = np.random.default_rng(seed), np.zeros(work_size(5), dtype=np.int64)
+    served = 0
+    for turn in range(60):
+        columns = tied_block(dice, lines=int(dice.integers(1, 6)), candidates=int(dice.integers(0, 12)))
+        packed, twin_packed = (np.zeros(packed_size(5, 12, 60), dtype=np.int64) for _ in range(2))
+        size = pack_order(*columns, 2, packed)
+        assert size == naive_router.pack_order(*columns, 2, twin_packed)
+        assert packed.tolist() == twin_packed.tolist()
+        cells, nodes = int(columns[6].max(initial=0)) + 1, 12
+        stock, cell_price = dice.integers(0, 4, cells), dice.integers(0, 3, cells) * (turn % 2)
+        capacity, node_price = dice.integers(0, 4, nodes), dice.integers(0, 3, nodes) * (turn % 2)
+        limits = int(dice.integers(0, 12) * (turn % 3 > 0)), int(dice.choice([1, 2, 1 << 40])), 5
+        warm = warm_of((stock, cell_price, capacity, node_price), *limits)
+        served += decided_alike(packed[:size], warm, warm.copy(), work) >= 0 and bool((work[: packed[0]] >= 0).any())
+    assert served > 20
+
+
+@pytest.mark.parametrize(("split", "both_minor"), [(0, 4), (10, 6), (10, 14)])
+def test_a_node_for_both_lines_wins_up_to_what_two_nodes_and_their_split_cost(split: int, both_minor: int) -> None:
+    """The two ship for 2 each; of equal costs that of one node is taken."""
+    quantity, unserved, node, fixed = np.array([1, 1]), np.array([50, 50]), np.arange(3), np.array([2, 2, both_minor])
+    entry_ptr, line, cell = np.array([0, 1, 2, 4]), np.array([0, 1, 0, 1]), np.arange(4)
+    columns = quantity, unserved, node, fixed, entry_ptr, line, cell, cell * 0
+    packed = np.zeros(packed_size(2, 3, 4), dtype=np.int64)
+    size = pack_order(*columns, 1, packed)
+    ones, none = np.ones(4, dtype=np.int64), np.zeros(4, dtype=np.int64)
+    warm, work = warm_of((ones, none, ones[:3], none[:3]), split, 1 << 40, 2), np.zeros(work_size(2), dtype=np.int64)
+    assert decided_alike(packed[:size], warm, warm.copy(), work) == both_minor
+    assert work[:2].tolist() == [2, 3]
+
+
+def tied_block(dice: np.random.Generator, *, lines: int, candidates: int) -> Columns:
+    """The columns of a block of one order, as `pack_order` takes them; each entry has a cell of its own.
+
+    In every other the candidates with several lines are the dearest, so that they are worth it for the split saved.
+    """
+    shares = dice.choice([0.0, 0.3, 0.9], candidates)
+    shares = np.sort(shares) if dice.random() < 0.5 else shares
+    held = [np.flatnonzero(dice.random(lines) < share) for share in shares]
+    held = [one if one.size else np.array([int(dice.integers(lines))]) for one in held]
+    entry_ptr = np.concatenate([[0], np.cumsum([one.size for one in held])]).astype(np.int64)
+    entries = int(entry_ptr[-1])
+    return (
+        dice.integers(1, 3, lines),
+        dice.integers(0, 20, lines),
+        dice.permutation(12)[:candidates],
+        np.sort(dice.integers(0, dice.integers(2, 10), candidates)),
+        entry_ptr,
+        np.concatenate([np.zeros(0, dtype=np.int64), *held]),
+        dice.permutation(entries),
+        dice.integers(0, 3, entries),
+    )
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_an_order_is_written_down_as_the_twin_does(seed: int) -> None:
+    case = random_case(seed, nodes=9, most_lines=6)
+    router = router_of(case)
+    for encoded in map(router.encode, case.demands):
+        block, twin = encoded.problem.block, np.zeros(1_000, dtype=np.int64)
+        columns = block.quantity, block.unserved_minor, block.node, block.fixed_minor, block.entry_ptr, block.line
+        every: Columns = (*columns, encoded.cell[block.cell], block.unit_minor)
+        size = naive_router.pack_order(*every, PRICE_PER_MINOR, twin)
+        assert encoded.packed.tolist() == twin[:size].tolist()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_an_encoded_order_is_a_problem_as_any_other(seed: int) -> None:
+    """Built without what only waves need, it has the block of a problem built from its rows."""
+    missing = {"missing_data": {"weight_g": 300}} if seed % 2 else {}
+    case = everywhere(random_case(seed, nodes=9, most_lines=6, policy=missing))
+    router = router_of(case)
+    for demand in case.demands:
+        wanted = {line.sku for line in demand.lines}
+        rows = tuple((sku, node, 1) for sku, node, units in case.stock if sku in wanted and units)
+        whole = case.but(demands=(demand,), stock=rows, capacity=None).problem()
+        encoded = router.encode(demand).problem
+        assert [one.tolist() for one in encoded.block] == [one.tolist() for one in whole.block]
+        assert encoded.distance_m.tolist() == whole.distance_m.tolist()
+        assert (encoded.stock.sku, encoded.complete.tolist()) == (list(whole.stock.sku), whole.complete.tolist())
+        assert encoded.excluded_pairs == whole.excluded_pairs
 
 
 @pytest.mark.parametrize("tens", range(3))
