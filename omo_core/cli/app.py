@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from omo_core.cli import channels, databases, documents, policies, repairs, runs
+from omo_core.cli import channels, databases, documents, policies, reevaluations, repairs, runs
 from omo_core.cli.exits import EXPLAINED, OK
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "route": documents.route,
     "normalise": documents.normalise,
     "what-if": policies.what_if,
+    "reevaluate": reevaluations.reevaluate,
     "channels": channels.channels,
     "parked": channels.parked,
     "replay": channels.replay,

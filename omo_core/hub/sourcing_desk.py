@@ -23,6 +23,7 @@ from omo_core.orders import (
     retry_short,
     run_wave,
 )
+from omo_core.orders.proposed import Proposed, told
 from omo_core.storage.transaction import Transaction
 
 
@@ -72,6 +73,16 @@ class SourcingDesk(HindsightDesk):
             return before
         proposal = reevaluation.propose(found, command, context)
         return self._hub.run(lambda inner: reevaluation.record(inner, command, proposal))
+
+    def proposed(self, command: Reevaluate) -> Proposed:
+        """What `reevaluate` would move now, with costs and reasons; nothing is changed, and the key is not used up."""
+
+        def surveyed(tx: Transaction) -> tuple[SourcingContext, reevaluation.Survey]:
+            context = self._hub.context(tx)
+            return context, reevaluation.survey(tx, command, context)
+
+        context, found = self._hub.run(surveyed, read_only=True)
+        return told(reevaluation.propose(found, command, context), context.index.currency)
 
     def _surveyed(
         self, tx: Transaction, command: Reevaluate

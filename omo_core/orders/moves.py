@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,8 @@ class Move:
     """Fields of slot requests."""
     claims: list[SlotClaim] = field(default_factory=list)
     """What is given back of slots."""
+    costs: Counter[str] = field(default_factory=Counter)
+    """What its deliveries cost by term as they stand."""
     parcels_saved: int = 0
     saved_minor: int = 0
 

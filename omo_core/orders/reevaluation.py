@@ -25,7 +25,7 @@ from omo_core.model.values import ChannelId, Count, Identifier, Value
 from omo_core.orders.book import OrderBook, read_documents
 from omo_core.orders.deciding import demand_of
 from omo_core.orders.entries import FulfilmentEntry, OrderEntry
-from omo_core.orders.kits import kits_of
+from omo_core.orders.kits import Kits, kits_of
 from omo_core.orders.moves import Move, groups_worth_it
 from omo_core.orders.parts import Part
 from omo_core.orders.slots import SCOPE, Slots, read_slots, slot_name
@@ -243,13 +243,17 @@ def _orders_with_work(tx: Transaction, command: Reevaluate) -> list[str]:
 def _deliveries(
     tx: Transaction, entry: OrderEntry, states: Iterable[FulfilmentState], context: SourcingContext
 ) -> list[_Delivery]:
-    """An order's movable work by delivery; what was promised within the hour is on its way already, kits stay whole."""
+    """An order's movable work by delivery; what was promised within the hour is on its way already.
+
+    Kits move whole. Work with a kit whose parts stand at several nodes stays: no one node was asked for all of it.
+    """
     delivery_of = {line.line: line.delivery for line in entry.order.fulfillable()}
     kits = kits_of(entry)
+    apart = _kits_apart([one for one in entry.fulfilments.values() if one.state in states], kits)
     work: dict[tuple[int, str], list[FulfilmentEntry]] = defaultdict(list)
     for one in entry.fulfilments.values():
         number = delivery_of.get(one.lines[0].line)
-        if any(line.line in kits for line in one.lines):
+        if any(line.line in apart for line in one.lines):
             continue
         if one.state in states and one.method != DeliveryMethod.ONE_HOUR.value and number is not None:
             work[number, one.method].append(one)
@@ -260,12 +264,26 @@ def _deliveries(
         for one in own:
             for line in one.lines:
                 units[line.line, line.sku] += line.quantity
-        lines = [DemandLine(line, sku, quantity) for (line, sku), quantity in units.items()]
+        lines = [
+            DemandLine(line, sku, quantity, together=line if line in kits else None)
+            for (line, sku), quantity in units.items()
+        ]
         delivery = entry.order.deliveries[number]
         demand = demand_of(entry.order_id, number, delivery, lines, at=tx.now, excluded=excluded, channel=entry.channel)
         demand = replace(demand, order=f"{demand.order}/{method}", method=DeliveryMethod(method))
         found.append(_Delivery(entry, demand, tuple(own)))
     return found
+
+
+def _kits_apart(work: Sequence[FulfilmentEntry], kits: Kits) -> set[str]:
+    """Lines of kits that stand at several nodes, alone or with lines that share an item with them."""
+    nodes: dict[str, set[str]] = defaultdict(set)
+    for one in work:
+        for line in one.lines:
+            nodes[line.sku].add(one.node)
+    return {
+        line for line in kits if len(set[str]().union(*(nodes.get(part, ()) for part in kits[line].components))) > 1
+    }
 
 
 def _is_held(delivery: _Delivery, holds: Mapping[str, Hold]) -> bool:
@@ -281,12 +299,12 @@ def _moves(found: Survey, better: Reassignment, work: SlotWork | None) -> list[M
     before, after = better.before.accounts.by_order.sum(axis=0), better.after.accounts.by_order.sum(axis=0)
     for row in better.moved:
         delivery, plan = found.deliveries[row], better.after.orders[row]
-        wanted: dict[str, dict[str, int]] = defaultdict(dict)
+        wanted: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
         for part in plan.assignments:
-            wanted[part.node][part.line] = wanted[part.node].get(part.line, 0) + part.quantity
+            wanted[part.node][part.line, part.sku] += part.quantity
         withdrawn = []
         for one in delivery.work:
-            if wanted.get(one.node) == {line.line: line.quantity for line in one.lines}:
+            if wanted.get(one.node) == {(line.line, line.sku): line.quantity for line in one.lines}:
                 del wanted[one.node]
             else:
                 withdrawn.append(one)
@@ -304,6 +322,7 @@ def _moves(found: Survey, better: Reassignment, work: SlotWork | None) -> list[M
         staying = {one.node for one in entry.fulfilments.values() if one.live and one.fulfilment not in ending}
         left = {one.node for one in withdrawn} - staying
         move.claims += [one for one in found.slots.claims.get(entry.order_id, ()) if one.held and one.node in left]
+        move.costs.update(better.before.orders[row].cost_by_term)
         move.parcels_saved += len(withdrawn) - len(wanted)
         move.saved_minor += int(before[row] - after[row])
     return list(moves.values())

@@ -38,6 +38,8 @@ from omo_core.storage.transaction import Transaction
 
 COMPARED: Final = ("delivered_by", "method", "assignments", "shortfalls", "cost_by_term", "runner_ups", "router")
 """The parts of a decision about a delivery, as stored."""
+REEVALUATION: Final = "reevaluate"
+"""The kind of that operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,7 @@ def replay(
     stored = _decision(tx, order, attempt)
     wave = read_wave(tx, stored.wave)
     if wave is None:
-        raise InvalidInput(
-            f"the wave of order {order!r}, attempt {stored.attempt}, was not kept; it cannot be replayed"
-        )
+        raise InvalidInput(_why_not(tx, order, stored))
     kept = policy if policy is not None else policy_of(tx, wave.policy_sha256)
     if kept is None:
         raise InvalidInput(f"the policy of order {order!r}, attempt {stored.attempt}, was not kept; name one to use")
@@ -133,6 +133,18 @@ def replay(
         again=tuple(again),
         differences=tuple(_differences(then, again)),
     )
+
+
+def _why_not(tx: Transaction, order: str, stored: _Decision) -> str:
+    """Why a decision without a wave cannot be replayed."""
+    rows = tx.select(tables.operation, ("kind",), ("operation_id",), [(stored.wave,)])
+    which = f"order {order!r}, attempt {stored.attempt},"
+    if rows and rows[0].kind == REEVALUATION:
+        return (
+            f"{which} was moved by a re-evaluation, of which only the answer is kept, not the work that it weighed; "
+            "name an attempt that a wave decided"
+        )
+    return f"the wave of {which} was not kept; it cannot be replayed"
 
 
 def _solver_then(wave: Wave, policy: SourcingPolicy) -> str:

@@ -205,13 +205,41 @@ def test_a_decision_with_kits_is_replayed(hub: OrderHub) -> None:
     assert told.policies[0].name == "in force"
 
 
-def test_reevaluation_leaves_kits_where_they_are(hub: OrderHub) -> None:
+def test_reevaluation_moves_a_kit_whole(hub: OrderHub) -> None:
+    stock(hub, {("A", NEAR): 1, ("B", NEAR): 2, ("C", FAR): 1})
+    hub.orders.place(order("1", {"SET": 1, "C": 1}))
+    stock(hub, {("A", FAR): 1, ("B", FAR): 2}, key="later")
+    (moved,) = hub.sourcing.reevaluate(Reevaluate(key="again", parcel_minor=10_000, growth_permille=None)).moved
+    (offer,) = moved.offered
+    assert (offer.node, parts(offer)) == (FAR, {("1", "A"): 1, ("1", "B"): 2, ("2", "C"): 1})
+    assert levels(hub, ("A", FAR), ("A", NEAR), ("B", FAR), ("B", NEAR)) == [(1, 1), (1, 0), (2, 2), (2, 0)]
+    assert hub.audit().clean
+    hub.fulfilment.accept(offer.fulfilment, key="a")
+    assert hub.fulfilment.ship(offer.fulfilment, key="s").order_state is OrderState.FULFILLED
+    assert hub.audit().clean
+
+
+def test_reevaluation_does_not_take_a_kit_apart(hub: OrderHub) -> None:
     stock(hub, {("A", NEAR): 1, ("B", NEAR): 2, ("C", FAR): 1})
     placed = hub.orders.place(order("1", {"SET": 1, "C": 1}))
-    stock(hub, {("A", FAR): 1, ("B", FAR): 2}, key="later")
-    answer = hub.sourcing.reevaluate(Reevaluate(key="again"))
-    assert not answer.moved
+    stock(hub, {("A", FAR): 1, ("B", FAR): 1}, key="later")
+    answer = hub.sourcing.reevaluate(Reevaluate(key="again", parcel_minor=10_000, growth_permille=None))
+    assert (answer.orders_seen, answer.moved) == (1, ())
     assert found(hub, "1").fulfilment_orders == placed.fulfilment_orders
+
+
+def test_kits_of_a_line_that_stand_at_two_nodes_stay_there(hub: OrderHub) -> None:
+    stock(hub, {("A", NEAR): 1, ("B", NEAR): 2, ("C", NEAR): 1, ("C", FAR): 1})
+    hub.orders.place(order("1", {"SET": 2, "C": 2}))
+    stock(hub, {("A", CLOSE): 1, ("B", CLOSE): 2}, key="later")
+    hub.sourcing.retry_short()
+    placed = found(hub, "1")
+    assert {one.node for one in placed.fulfilment_orders if ("1", "A") in parts(one)} == {NEAR, CLOSE}
+    stock(hub, {("A", FAR): 2, ("B", FAR): 4, ("C", FAR): 1}, key="last")
+    answer = hub.sourcing.reevaluate(Reevaluate(key="again", parcel_minor=10_000, growth_permille=None))
+    offers = {one.fulfilment: one for one in placed.fulfilment_orders}
+    assert not any(("1", "A") in parts(offers[name]) for one in answer.moved for name in one.withdrawn)
+    assert hub.audit().clean
 
 
 def test_a_recipe_may_change_while_kits_are_out(hub: OrderHub) -> None:

@@ -123,6 +123,36 @@ def test_parcels_that_would_travel_too_far_stay(hub: OrderHub) -> None:
     assert (far.parcels_saved, live(hub, "1")) == (1, [(FAR, {"A": 1, "B": 1})])
 
 
+def test_what_would_be_moved_is_told_and_nothing_is_changed(hub: OrderHub) -> None:
+    placed = two_parcels(hub)
+    facts = hub.run(lambda tx: outbox.read(tx, limit=100))
+    told = hub.sourcing.proposed(Reevaluate(key="k"))
+    assert (told.currency, told.orders_seen, told.last) == ("USD", 1, placed.order)
+    assert (told.shipments_before, told.shipments_after) == (2, 1)
+    (one,) = told.moved
+    assert (one.order, one.external_id) == (placed.order, "1")
+    assert sorted((part.node, part.units) for part in one.before) == [(CLOSE, 1), (NEAR, 1)]
+    assert [(part.node, part.units) for part in one.after] == [(NEAR, 2)]
+    assert one.why.startswith("1 fewer to send; mostly less ")
+    assert hub.orders.find("shop", "1") == placed
+    assert hub.run(lambda tx: outbox.read(tx, limit=100)) == facts
+    done = hub.sourcing.reevaluate(Reevaluate(key="k"))
+    assert (done.parcels_saved, done.saved_minor) == (told.parcels_saved, told.saved_minor)
+    nothing = hub.sourcing.proposed(Reevaluate(key="k"))
+    assert (nothing.shipments_before, nothing.moved, nothing.saved_minor) == (1, (), 0)
+
+
+def test_an_order_that_would_give_way_is_told_so(hub: OrderHub) -> None:
+    stock(hub, {("A", NEAR): 1, ("B", NEAR): 1, ("A", CLOSE): 1})
+    hub.orders.place(order("1", {"A": 1}))
+    hub.orders.place(order("2", {"A": 1, "B": 1}))
+    told = hub.sourcing.proposed(Reevaluate(key="k", growth_permille=None))
+    whys = {one.external_id: (one.why, one.parcels_saved) for one in told.moved}
+    assert whys["1"] == ("gives way to other orders, which save more than that", 0)
+    assert whys["2"][1] == 1
+    assert next(one.saved_minor for one in told.moved if one.external_id == "1") <= 0 < told.saved_minor
+
+
 def test_a_node_that_said_no_is_not_asked_again(hub: OrderHub) -> None:
     stock(hub, {("A", NEAR): 1, ("A", CLOSE): 1, ("B", CLOSE): 1, ("B", FAR): 1})
     (offer,) = hub.orders.place(order("1", {"A": 1, "B": 1})).fulfilment_orders

@@ -16,6 +16,7 @@ from omo_core.model.orders import Address, Delivery
 from omo_core.model.promised import QuotaKind
 from omo_core.model.promises import SetQuota
 from omo_core.model.values import GeoPoint
+from omo_core.orders import Reevaluate
 from omo_core.orders.replay import Replay
 from omo_core.storage import tables
 from omo_core.storage.clock import ManualClock
@@ -163,3 +164,13 @@ def test_a_wave_is_solved_again_with_the_work_its_policy_allowed(hub: OrderHub) 
     assert one.policy.solver is not None
     assert one.policy.solver.work == WorkBudget.brief()
     assert hub.sourcing.replay(one.order, solver="greedy").solver == "greedy"
+
+
+def test_work_that_a_reevaluation_moved_is_replayed_as_its_wave_decided_it(hub: OrderHub) -> None:
+    stock(hub, {("A", NEAR): 1, ("B", CLOSE): 1})
+    placed = hub.orders.place(order("1", {"A": 1, "B": 1}))
+    stock(hub, {("B", NEAR): 1}, key="more")
+    assert hub.sourcing.reevaluate(Reevaluate(key="k")).moved
+    with pytest.raises(InvalidInput, match=r"attempt 2, was moved by a re-evaluation, .* name an attempt that a wave"):
+        hub.sourcing.replay(str(placed.order))
+    assert hub.sourcing.replay(str(placed.order), 1).same
