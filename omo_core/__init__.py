@@ -41,8 +41,10 @@ _HOMES = {
         "FulfilmentState",
         "OrderState",
         "PlacedOrder",
+        "ReadyFulfilment",
         "RejectOffer",
         "ShipFulfilment",
+        "ShippedParcel",
         "Shortfall",
     ],
     "omo_core.model.goods": [
@@ -191,8 +193,10 @@ if TYPE_CHECKING:
         FulfilmentState as FulfilmentState,
         OrderState as OrderState,
         PlacedOrder as PlacedOrder,
+        ReadyFulfilment as ReadyFulfilment,
         RejectOffer as RejectOffer,
         ShipFulfilment as ShipFulfilment,
+        ShippedParcel as ShippedParcel,
         Shortfall as Shortfall,
     )
     from omo_core.model.goods import (

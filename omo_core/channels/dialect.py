@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar, cast
 
@@ -29,7 +29,7 @@ from omo_core.channels.reading import MAX_BODY_BYTES, read_json
 from omo_core.model.errors import ForgedSignature, InvalidInput, UnreadableBody
 from omo_core.model.orders import Oddity, OddityCode, Order, OrderStatus
 from omo_core.model.refusals import Refusal
-from omo_core.model.values import ChannelId, Value, format_minor
+from omo_core.model.values import ChannelId, Identifier, Value, format_minor
 
 T = TypeVar("T")
 
@@ -43,6 +43,11 @@ class DialectConfig(Value):
     secrets: Annotated[tuple[str, ...], Field(repr=False)] = ()
     """What the channel signs with, the current one first: the one before it stays valid while it is changed."""
     max_bytes: int = MAX_BODY_BYTES
+    carriers: Mapping[str, str] = {}
+    """Our name of a carrier to the channel's code of it, for what left; '' for parcels that name none. One that is not
+    here is told as it is."""
+    untracked: Identifier | None = None
+    """What to give as tracking number of goods that left without one; None: the channel is not told until they have it."""
 
 
 C = TypeVar("C", bound=DialectConfig)

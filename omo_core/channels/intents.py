@@ -252,6 +252,8 @@ class Capabilities(Value):
     partial_shipments: bool = False
     several_parcels: bool = False
     partial_cancellations: bool = False
+    done_before: frozenset[str] = frozenset()
+    """Codes of answers that say that what was asked is so already, so that it need not be asked again."""
     list_window_s: Annotated[int, Field(gt=0)] | None = None
     """Longest window of `ListChanges`; None where there is no such limit."""
     page_size: Annotated[int, Field(gt=0)] = 100

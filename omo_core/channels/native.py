@@ -72,6 +72,7 @@ class NativeAdapter(Dialect[NativeConfig]):
         partial_shipments=True,
         several_parcels=True,
         partial_cancellations=True,
+        done_before=frozenset({"already_done"}),
     )
 
     def verify(self, headers: Headers, body: bytes, *, now: datetime | None = None) -> None:

@@ -31,6 +31,7 @@ LINE_FIELDS: Final = frozenset(
     {
         *("line", "sku", "quantity", "current_quantity", "title", "listing", "physical", "gift", "delivery"),
         *("unit_price", "gross", "discount", "tax", "bundle", "parent", "preorder"),
+        *("fulfilment", "fulfilment_line"),
     }
 )
 DELIVERY_FIELDS: Final = frozenset(
@@ -118,6 +119,8 @@ def read_line(line: Cursor, number: int, currency: str) -> OrderLine:
         bundle=line.boolean("bundle", False),
         parent=line.optional_text("parent"),
         preorder=line.boolean("preorder", False),
+        fulfilment=line.optional_text("fulfilment"),
+        fulfilment_line=line.optional_text("fulfilment_line"),
     )
 
 

@@ -85,6 +85,9 @@ def with_fulfilment_orders(order: Order, document: Cursor, config: ShopifyConfig
         raise UnreadableBody(f"{path} are of order {stray.order}, not {order.external_id}; send its own", path=path)
     plain = order.deliveries[0]
     wanted: dict[str, Delivery] = {}
+    # Of a line in two open ones the first is taken here too.
+    open_work = [one for one in reversed(work) if not one.finished]
+    named = {line.line: (one.fulfilment_order, line.own) for one in open_work for line in one.lines}
     for one in work:
         delivery = _delivery(one, plain, config)
         for line in one.lines:
@@ -96,7 +99,14 @@ def with_fulfilment_orders(order: Order, document: Cursor, config: ShopifyConfig
     changes = {
         "deliveries": tuple(ways),
         "lines": tuple(
-            line.model_copy(update={"delivery": ways.index(wanted.get(line.line, plain))}) for line in order.lines
+            line.model_copy(
+                update={
+                    "delivery": ways.index(wanted.get(line.line, plain)),
+                    "fulfilment": named.get(line.line, (None, None))[0],
+                    "fulfilment_line": named.get(line.line, (None, None))[1],
+                }
+            )
+            for line in order.lines
         ),
         "hold_reason": "; ".join(holds)[:2_000] or order.hold_reason,
         "oddities": (*order.oddities, *document.oddities),

@@ -19,6 +19,8 @@ from omo_core.exchange import (
     Received,
     Reconciled,
     Reconciliation,
+    Reported,
+    Reporting,
     Sends,
     SignedMessage,
     Taken,
@@ -32,8 +34,9 @@ from omo_core.hub.desk import Desk
 from omo_core.model.availability import PublicationRule
 from omo_core.model.errors import UnknownChannel
 from omo_core.model.refusals import Refusal
-from omo_core.storage import inbox
+from omo_core.storage import inbox, reports
 from omo_core.storage.inbox import Parked
+from omo_core.storage.reports import Report
 from omo_core.storage.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -101,6 +104,35 @@ class ChannelDesk(Desk):
         )
         return publication.round(sends, again=again)
 
+    def report(
+        self,
+        sends: Sends,
+        *,
+        limit: int = 100,
+        since: datetime | None = None,
+        locations: Mapping[str, str] | None = None,
+        done_before: Collection[str] = (),
+    ) -> Reported:
+        """Tell the channel what left, what waits for its buyer and what we take; call it again and again.
+
+        See `Reporting`. Carriers are named by the adapter's configuration (`carriers`), `locations` is our node → the
+        channel's location. Give `since` where others told the channel what left before.
+        """
+        reporting = Reporting(
+            adapter=self.adapter, run=self._hub.run, locations=locations or {}, done_before=done_before
+        )
+        return reporting.round(sends, limit=limit, since=since)
+
+    def not_reported(self, *, after: str = "", limit: int = 100) -> list[Report]:
+        """A page of what the channel refused to hear and why; go on with `after=` the last one's id."""
+        return self._hub.run(
+            lambda tx: reports.parked(tx, self.adapter.channel, after=after, limit=limit), read_only=True
+        )
+
+    def report_again(self, report: str | None = None) -> int:
+        """Let what the channel refused be told again, after a fix: one report, or all; returns how many."""
+        return self._hub.run(lambda tx: reports.wait_again(tx, self.adapter.channel, report))
+
     def replay(self, event_key: str | None = None, *, limit: int = 1_000) -> list[Taken]:
         """Try parked messages again, after a fix: one, or the first `limit`."""
         return replay(self._intake(), event_key=event_key, limit=limit)
@@ -133,7 +165,7 @@ class ChannelDesks(Desk):
         return iter(self._adapters)
 
     def health(self) -> list[ChannelHealth]:
-        """How each channel's intake stands: parked and waiting messages, and how far pulling is behind."""
+        """How each channel's intake stands: parked and waiting messages, and how far pulling is behind; what they were not told."""
         channels = [one.channel for one in self._adapters.values()]
         return self._hub.run(lambda tx: health(tx, channels), read_only=True)
 

@@ -31,8 +31,10 @@ from omo_core.model.fulfilment import (
     FulfilmentOrder,
     OrderState,
     PlacedOrder,
+    ReadyFulfilment,
     RejectOffer,
     ShipFulfilment,
+    ShippedParcel,
 )
 from omo_core.model.network import Network
 from omo_core.model.orders import Order
@@ -295,10 +297,25 @@ class FulfilmentDesk(Desk):
 
     @through_combiner
     def ship(
-        self, fulfilment: str, *, key: str, tracking: str | None = None, tx: Transaction | None = None
+        self,
+        fulfilment: str,
+        *,
+        key: str,
+        tracking: str | None = None,
+        carrier: str | None = None,
+        parcels: Sequence[ShippedParcel] = (),
+        tx: Transaction | None = None,
     ) -> FulfilmentAnswer:
-        """The parcel left."""
-        return self.apply(ShipFulfilment(key=key, fulfilment=fulfilment, tracking=tracking), tx=tx)
+        """The goods left, in one parcel or in several; `ChannelDesk.report` tells the channel."""
+        command = ShipFulfilment(
+            key=key, fulfilment=fulfilment, tracking=tracking, carrier=carrier, parcels=tuple(parcels)
+        )
+        return self.apply(command, tx=tx)
+
+    @through_combiner
+    def ready(self, fulfilment: str, *, key: str, tx: Transaction | None = None) -> FulfilmentAnswer:
+        """The goods wait for their buyer at the node that has accepted the work."""
+        return self.apply(ReadyFulfilment(key=key, fulfilment=fulfilment), tx=tx)
 
     @through_combiner
     def collect(self, fulfilment: str, *, key: str, tx: Transaction | None = None) -> FulfilmentAnswer:

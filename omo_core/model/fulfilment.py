@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from omo_core.model.network import DeliveryMethod, enum_of
 from omo_core.model.refusals import Refusal
@@ -146,12 +146,40 @@ class RejectOffer(Command):
     reason: Text
 
 
+class ShippedParcel(Value):
+    """A parcel that left, as its channel is to hear of it."""
+
+    carrier: Identifier | None = None
+    """Our name of who carries it; `DialectConfig.carriers` has the channel's."""
+    tracking: Identifier | None = None
+    tracking_url: Text | None = None
+    quantities: tuple[tuple[Identifier, Quantity], ...] = ()
+    """(line, units) in it, as the order counts them; empty for all of the fulfilment order."""
+
+
 class ShipFulfilment(Command):
-    """The parcel left the node."""
+    """The goods left the node: in one parcel, or in `parcels` that together hold every unit once."""
 
     kind: Literal["ship"] = "ship"
     fulfilment: Identifier
     tracking: Text | None = None
+    carrier: Identifier | None = None
+    parcels: tuple[ShippedParcel, ...] = Field(default=(), max_length=1_000)
+
+    @model_validator(mode="after")
+    def _says_it_once(self) -> Self:
+        if self.parcels and (self.tracking is not None or self.carrier is not None):
+            raise ValueError("give carrier and tracking of each parcel, or of the only one, not both")
+        if len(self.parcels) > 1 and not all(parcel.quantities for parcel in self.parcels):
+            raise ValueError("each of several parcels names its lines and units")
+        return self
+
+
+class ReadyFulfilment(Command):
+    """The goods wait at the node for their buyer."""
+
+    kind: Literal["ready"] = "ready"
+    fulfilment: Identifier
 
 
 class CollectFulfilment(Command):
@@ -161,7 +189,7 @@ class CollectFulfilment(Command):
     fulfilment: Identifier
 
 
-FulfilmentCommand = AcceptOffer | RejectOffer | ShipFulfilment | CollectFulfilment
+FulfilmentCommand = AcceptOffer | RejectOffer | ReadyFulfilment | ShipFulfilment | CollectFulfilment
 
 
 class FulfilmentAnswer(Value):

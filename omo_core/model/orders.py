@@ -172,6 +172,10 @@ class OrderLine(Value):
     """The bundle this line is part of: it carries goods, and its money is told by the bundle."""
     preorder: bool = False
     """Sold before there are goods."""
+    fulfilment: Identifier | None = None
+    """As `Delivery.fulfilment`, where it differs from line to line."""
+    fulfilment_line: Identifier | None = None
+    """The line's id in that, where it is another one."""
 
     @property
     def wants_goods(self) -> bool:

@@ -74,6 +74,7 @@ REFUSAL_SENTENCES: Final[Mapping[str, str]] = {
     "line_without_sku": "Line {line} of order {order} names no item; map its listing to an item and send it again.",
     "too_many_components": "Order {order} has over {limit} lines once its kits are taken apart; send it in parts.",
     "unknown_fulfilment_order": "No fulfilment order {fulfilment} exists in this pool.",
+    "parcels_mismatch": "The parcels hold other units than fulfilment order {fulfilment}; let them hold each of its units once.",
     "wrong_state": "Fulfilment order {fulfilment} is {state}; {action} needs {needed}.",
     "no_node": "No node can serve {missing} of {wanted} units of {sku}.",
     "no_stock": "No node holds {sku}; {missing} of {wanted} units wait for a receipt.",

@@ -1,4 +1,4 @@
-"""What nodes answer: accept, reject (the order finds another way), ship, hand over."""
+"""What nodes answer: accept, reject (the order finds another way), make ready, ship, hand over."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from omo_core.model.fulfilment import (
     FulfilmentAnswer,
     FulfilmentCommand,
     FulfilmentState,
+    ReadyFulfilment,
     RejectOffer,
     ShipFulfilment,
 )
@@ -23,6 +24,7 @@ from omo_core.model.stock import ConfirmHolds, IssueHolds, ReleaseHolds
 from omo_core.model.stock_commands import StockCommand
 from omo_core.orders.book import OrderBook
 from omo_core.orders.entries import FulfilmentEntry, OrderEntry
+from omo_core.orders.parcels import Parcels
 from omo_core.orders.slots import SCOPE, claims_to_end, release_of
 from omo_core.orders.sourcing import SourcingContext, source
 from omo_core.storage import operations, tables
@@ -31,6 +33,7 @@ from omo_core.storage.transaction import Transaction
 _NEEDED = {
     "accept": (FulfilmentState.OFFERED,),
     "reject": (FulfilmentState.OFFERED, FulfilmentState.ACCEPTED),
+    "ready": (FulfilmentState.ACCEPTED,),
     "ship": (FulfilmentState.ACCEPTED,),
     "collect": (FulfilmentState.ACCEPTED,),
 }
@@ -45,6 +48,7 @@ class _Round:
     parents: dict[str, OrderEntry] = field(default_factory=dict)
     stock: list[StockCommand] = field(default_factory=list)
     to_source: list[OrderEntry] = field(default_factory=list)
+    parcels: Parcels = field(default_factory=Parcels)
     done: dict[tuple[str, str], str] = field(default_factory=dict)
     """(order, node) whose work was done → key of the command that says so to its slot."""
 
@@ -72,6 +76,7 @@ def apply_fulfilment(
         source(tx, turn.to_source, context)
     offers = {entry.order_id: _new_offers(entry) for entry in turn.to_source}
     turn.book.save()
+    turn.parcels.save(turn.tx)
     for command, refusal in outcomes:
         keyed.answer(command, _answer(turn, command, refusal, offers))
     return keyed.answers(FulfilmentAnswer)
@@ -110,16 +115,20 @@ def _apply(turn: _Round, command: FulfilmentCommand) -> Refusal | None:
             entry.reject_code, entry.reject_reason = "by_node", command.reason
             turn.stock.append(ReleaseHolds(key=key, scope=SCOPE, holds=holds))
             turn.to_source.append(parent)
+        case ReadyFulfilment():
+            turn.parcels.wait_for_buyer(parent, entry)
         case ShipFulfilment():
+            if not turn.parcels.send(parent, entry, command):
+                return Refusal.of("parcels_mismatch", fulfilment=entry.fulfilment)
             entry.change(FulfilmentState.SHIPPED, turn.tx.now_us)
-            entry.tracking = command.tracking
+            entry.tracking = command.tracking or next((one.tracking for one in command.parcels if one.tracking), None)
             turn.stock.append(_issue(key, parent, entry))
             turn.done[parent.order_id, entry.node] = f"slots/{key}"
         case CollectFulfilment():
             entry.change(FulfilmentState.COLLECTED, turn.tx.now_us)
             turn.stock.append(_issue(key, parent, entry))
             turn.done[parent.order_id, entry.node] = f"slots/{key}"
-    parent.touched = True
+    parent.touched = parent.touched or command.kind != "ready"
     return None
 
 

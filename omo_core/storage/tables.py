@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, UniqueConstraint, text
 
-from omo_core.storage import table_parts, tables_audit, tables_of_goods, tables_promises
+from omo_core.storage import table_parts, tables_audit, tables_of_goods, tables_promises, tables_reports
 from omo_core.storage.table_parts import IN_KEY as _IN_KEY, int_column as _int, table as _table, text_column as _text
 
 metadata: Final = table_parts.metadata
@@ -24,6 +24,8 @@ backorder_cap = tables_promises.backorder_cap
 backorder = tables_promises.backorder
 
 acknowledgement = tables_audit.acknowledgement
+
+report = tables_reports.report
 
 operation = _table(
     "operation",

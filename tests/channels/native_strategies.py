@@ -26,6 +26,8 @@ def full_orders(draw: st.DrawFn) -> Order:
     lines = tuple(
         line.model_copy(update={"preorder": draw(st.booleans()), "gift": draw(st.booleans())}) for line in order.lines
     )
+    named = {"fulfilment": draw(st.none() | IDS), "fulfilment_line": draw(st.none() | IDS)}
+    lines = (lines[0].model_copy(update=named), *lines[1:])
     bundle = lines[0].model_copy(update={"bundle": True})
     part = OrderLine(line=f"{bundle.line}.", sku="PART", quantity=2, current_quantity=1, parent=bundle.line)
     if part.line not in ids:

@@ -56,6 +56,11 @@ def test_what_has_no_fulfilment_order_stays_as_the_order_tells() -> None:
     assert read().deliveries == ADAPTER.parse_order(ORDER).deliveries
 
 
+def test_lines_say_what_they_are_sent_as() -> None:
+    order = read(work(1, [1]), work(2, [2], status="closed"), work(3, [1]))
+    assert [(one.fulfilment, one.fulfilment_line) for one in order.lines] == [("1", "11"), (None, None)]
+
+
 def test_times_of_a_delivery() -> None:
     slot = {
         "method_type": "local",

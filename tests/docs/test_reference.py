@@ -21,6 +21,7 @@ from omo_core.model.fulfilment import FULFILMENT_TRANSITIONS, ORDER_TRANSITIONS,
 from omo_core.model.refusals import REFUSAL_SENTENCES
 from omo_core.model.stock import HOLD_TRANSITIONS
 from omo_core.orders.holding import HOLD_TOO_LATE
+from omo_core.orders.parcels import READY
 from tools.house_rules import ROOT
 
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
@@ -76,7 +77,7 @@ def test_transitions_are_those_of_the_model(heading: str, table: Mapping[StrEnum
 def test_facts_are_named_after_the_states_and_the_pool() -> None:
     expected = {f"omo.order.{state.value}.v1": "order/ID" for state in OrderState}
     expected |= {f"omo.fulfilment.{state.value}.v1": "fulfilment/ID" for state in FulfilmentState}
-    expected |= {HOLD_TOO_LATE: "fulfilment/ID"}
+    expected |= {HOLD_TOO_LATE: "fulfilment/ID", READY: "fulfilment/ID"}
     expected |= {SOLD_SHORT: "operation/ID", HOLDS_EXPIRED: "operation/ID"}
     assert {unquoted(kind): unquoted(subject) for kind, subject, _ in rows_under("## Facts in the outbox")} == expected
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from omo_core.exchange import SignedMessage
 from omo_core.model.availability import AvailabilityDelta, SetSafetyRule
-from omo_core.model.fulfilment import AcceptOffer, CollectFulfilment, RejectOffer, ShipFulfilment
+from omo_core.model.fulfilment import AcceptOffer, CollectFulfilment, ReadyFulfilment, RejectOffer, ShipFulfilment
 from omo_core.model.goods import (
     AbsoluteFeed,
     Adjustment,
@@ -157,6 +157,7 @@ FULFILMENT: Mapping[type, Callable[[World], Any]] = {
     AcceptOffer: lambda world: AcceptOffer(key="k", fulfilment=world.made.offered),
     RejectOffer: lambda world: RejectOffer(key="k", fulfilment=world.made.offered, reason="shelf empty"),
     ShipFulfilment: lambda world: ShipFulfilment(key="k", fulfilment=world.made.accepted, tracking="1Z9"),
+    ReadyFulfilment: lambda world: ReadyFulfilment(key="k", fulfilment=world.made.accepted),
     CollectFulfilment: lambda world: CollectFulfilment(key="k", fulfilment=world.made.accepted),
 }
 
@@ -207,6 +208,7 @@ KEYLESS: Mapping[str, Act] = {
     "SourcingDesk.run_wave": lambda world: world.hub.sourcing.run_wave(),
     "SourcingDesk.retry_short": lambda world: world.hub.sourcing.retry_short(),
     "ChannelDesk.receive_many": lambda world: world.hub.channels["shop"].receive_many([message()]),
+    "ChannelDesk.report_again": lambda world: world.hub.channels["shop"].report_again(),
     "ChannelDesk.take": lambda world: world.hub.channels["shop"].take(message().headers, message().body),
 }
 
@@ -223,10 +225,17 @@ SHORTHANDS: Mapping[str, str] = {
 }
 
 # Rounds of many transactions, each of them whole: tests/exchange breaks them off after every one.
-ROUNDS = {"ChannelDesk.fetch_due", "ChannelDesk.publish", "ChannelDesk.reconcile", "ChannelDesk.replay"}
+ROUNDS = {
+    "ChannelDesk.fetch_due",
+    "ChannelDesk.publish",
+    "ChannelDesk.reconcile",
+    "ChannelDesk.replay",
+    "ChannelDesk.report",
+}
 
 READERS = {
     "ChannelDesk.parked",
+    "ChannelDesk.not_reported",
     "ChannelDesk.read_many",
     "ChannelDesks.health",
     "NetworkDesk.current",

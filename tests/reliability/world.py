@@ -25,7 +25,7 @@ from omo_core.model.promises import (
     SlotCapacity,
 )
 from omo_core.model.stock import ConfirmHolds, Demand, Hold, HoldRequest, Issue, IssueHolds, PlaceHolds
-from omo_core.storage import tables
+from omo_core.storage import reports, tables
 from omo_core.storage.clock import ManualClock
 from omo_core.storage.database import Database
 from omo_core.testing.failing import FailingCalls
@@ -162,6 +162,11 @@ def _prepare(hub: OrderHub, clock: ManualClock) -> Made:
     _move(hub)
     accepted = hub.orders.place(order("accepted", {"C": 1})).fulfilment_orders[0].fulfilment
     hub.fulfilment.accept(accepted, key="accept")
+    gone = hub.orders.place(order("gone", {"C": 1})).fulfilment_orders[0].fulfilment
+    hub.fulfilment.accept(gone, key="accept gone")
+    hub.fulfilment.ship(gone, key="ship gone", tracking="1Z0")
+    refused = hub.run(lambda tx: reports.lease(tx, "shop", until_us=tx.now_us, limit=1))
+    hub.run(lambda tx: reports.settle(tx, refused, state="parked", code="refused"))
     offered = hub.orders.place(order("offered", {"C": 2})).fulfilment_orders[0].fulfilment
     hub.orders.place(order("waiting", {"C": 1}), offer=False)
     hub.orders.place(order("held", {"C": 1}, hold_reason="not paid"))

@@ -136,6 +136,8 @@ def _line(line: OrderLine, currency: str) -> dict[str, Any]:
         "bundle": line.bundle,
         "parent": line.parent,
         "preorder": line.preorder,
+        "fulfilment": line.fulfilment,
+        "fulfilment_line": line.fulfilment_line,
     }
     if line.amounts:
         document["unit_price"] = _money(line.amounts.list_unit_price_minor, currency)

@@ -197,6 +197,43 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "omo_report",
+        _text("pool_id"),
+        _text("report"),
+        _text("kind"),
+        _text("channel"),
+        _text("order_id"),
+        _text("fulfilment", null=True),
+        _text("document", null=True),
+        _text("state"),
+        _int("attempts"),
+        _int("happened_at_us"),
+        _int("due_at_us", null=True),
+        _text("reason_code", null=True),
+        _text("reason", null=True),
+        sa.PrimaryKeyConstraint("pool_id", "report", name=op.f("pk_omo_report")),
+        sa.CheckConstraint("kind IN ('ship', 'ready', 'acknowledge')", name=op.f("ck_omo_report_kind_known")),
+        sa.CheckConstraint("state IN ('waiting', 'done', 'parked', 'skipped')", name=op.f("ck_omo_report_state_known")),
+        sa.CheckConstraint("(state = 'waiting') = (due_at_us IS NOT NULL)", name=op.f("ck_omo_report_waiting_is_due")),
+        sa.CheckConstraint("attempts >= 0", name=op.f("ck_omo_report_attempts_count")),
+        sqlite_strict=True,
+    )
+    op.create_index("ix_omo_report_order", "omo_report", ["pool_id", "order_id"])
+    op.create_index(
+        "ix_omo_report_waiting",
+        "omo_report",
+        ["pool_id", "channel", "due_at_us"],
+        postgresql_where=sa.text("state = 'waiting'"),
+        sqlite_where=sa.text("state = 'waiting'"),
+    )
+    op.create_index(
+        "ix_omo_report_parked",
+        "omo_report",
+        ["pool_id", "channel", "report"],
+        postgresql_where=sa.text("state = 'parked'"),
+        sqlite_where=sa.text("state = 'parked'"),
+    )
+    op.create_table(
         "omo_item",
         _text("pool_id"),
         _text("sku"),
