@@ -6,7 +6,8 @@ and marked as being sent: from there until the channel takes them nobody knows w
 whatever the pool has. A crash anywhere therefore costs nothing but telling one batch twice.
 
 Rounds of one channel may overlap. A round leaves alone what is marked while another one is under way, because two
-requests on their way at once may arrive in any order; a round that died counts as under way for `Publication.patience`.
+requests on their way at once may arrive in any order; a round that died counts as under way for `Publication.patience`,
+and what it had in hand is told again later too, because it may only have slept: see `rounds`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from omo_core.channels.intents import (
 )
 from omo_core.channels.port import ChannelAdapter
 from omo_core.exchange.intake import Run
+from omo_core.exchange.rounds import read_rounds
 from omo_core.inventory import (
     Sending,
     TellingKey,
@@ -45,8 +47,6 @@ from omo_core.model.availability import AvailabilityDelta, PublicationRule
 from omo_core.model.errors import InvalidInput
 from omo_core.model.refusals import Refusal
 from omo_core.model.values import Identifier, Value
-from omo_core.storage import tables
-from omo_core.storage.settings import put_setting
 from omo_core.storage.transaction import Transaction
 
 _MOST_A_BATCH: Final = 1_000
@@ -136,10 +136,13 @@ class Publication:
         cells, unlisted, number = self._to_tell(again)
         if not cells:
             return Published(unlisted=unlisted)
+        settled = False
         try:
-            return self._tell(sends, cells, unlisted, number)
+            found = self._tell(sends, cells, unlisted, number)
+            settled = True
         finally:
-            self.run(lambda tx: _under_way(tx, self.rule.channel).leave(tx, number))
+            self.run(lambda tx: read_rounds(tx, self.rule.channel).leave(tx, number, settled=settled))
+        return found
 
     @cached_property
     def _listed(self) -> Mapping[str, tuple[Listing, ...]]:
@@ -177,7 +180,8 @@ class Publication:
         """What is to be told, falls first; how much has no listing; and the round's own id."""
 
         def look(tx: Transaction) -> tuple[list[AvailabilityDelta], str] | None:
-            if again or _under_way(tx, self.rule.channel, lock=False).listings != self._listings_sha256:
+            rounds = read_rounds(tx, self.rule.channel, lock=False)
+            if again or rounds.listings != self._listings_sha256 or rounds.any_due(tx.now_us):
                 return None
             return availability_deltas(tx, self._rule), tx.new_id()
 
@@ -190,9 +194,12 @@ class Publication:
         return sorted(cells, key=_rises), len(found) - len(cells), number
 
     def _take_note(self, tx: Transaction, again: Collection[str]) -> None:
-        """Of what is listed anew: the channel may show anything there; and of what is to be told again."""
+        """Of what is listed anew: the channel may show anything there; and of what is to be told again.
+
+        Also of what a round had in hand that was given up: it may have slept, and its old number come after a newer one.
+        """
         channel = self.rule.channel
-        rounds = _under_way(tx, channel)
+        rounds = read_rounds(tx, channel)
         unknown = {sku for sku in again if sku not in self._listed}
         if unknown:
             raise InvalidInput(f"{min(unknown)} has no listing on {channel}; give it one")
@@ -201,6 +208,10 @@ class Publication:
             # Also what is going to be told now: this round may die first, and the last unit be sold until the next one.
             expect_told(tx, [(channel, node, sku) for sku in self._listed for node in self._nodes])
             rounds.listings = self._listings_sha256
+            rounds.keep(tx)
+        late = sorted(set(rounds.take_due(tx.now_us)))
+        if late:
+            doubt_told(tx, [(channel, node, sku) for sku, node in late])
             rounds.keep(tx)
 
     def _can_be_told(self, delta: AvailabilityDelta) -> bool:
@@ -229,9 +240,8 @@ class Publication:
 
     def _mark(self, batch: Sequence[AvailabilityDelta], number: str, tx: Transaction) -> _Marked:
         """The numbers of a batch as they are now, from here on being sent; those that changed back are left out."""
-        rounds = _under_way(tx, self.rule.channel)
-        overlap = rounds.enter(tx, number, self.patience)
         cells = [(one.sku, one.node) for one in batch]
+        overlap = read_rounds(tx, self.rule.channel).enter(tx, number, cells, self.patience)
         numbers, spared = mark_sending(tx, self._rule, cells, spare_sending=overlap)
         return _Marked(numbers, spared, tx.now)
 
@@ -312,37 +322,3 @@ def _settle(sent: Mapping[TellingKey, Sending], taken: Collection[TellingKey], t
 def _rises(delta: AvailabilityDelta) -> bool:
     """What the channel may show too much of comes first: a fall, and a number that it may never have heard."""
     return delta.told is None or (delta.units > delta.told and not delta.sending)
-
-
-@dataclass(slots=True)
-class _Rounds:
-    """What the rounds of a channel know of each other: until when each counts as under way, and what is listed."""
-
-    channel: str
-    listings: str = ""
-    until_us: dict[str, int] = field(default_factory=dict)
-
-    def enter(self, tx: Transaction, number: str, patience: timedelta) -> bool:
-        """Count as under way from now on; says whether another round is, too."""
-        others = {other: until for other, until in self.until_us.items() if other != number and until > tx.now_us}
-        self.until_us = {**others, number: tx.now_us + patience // timedelta(microseconds=1)}
-        self.keep(tx)
-        return bool(others)
-
-    def leave(self, tx: Transaction, number: str) -> None:
-        """Count as under way no longer."""
-        if self.until_us.pop(number, None) is not None:
-            self.keep(tx)
-
-    def keep(self, tx: Transaction) -> None:
-        """Write it down."""
-        put_setting(tx, f"publication/{self.channel}", json.dumps({"listings": self.listings, "rounds": self.until_us}))
-
-
-def _under_way(tx: Transaction, channel: str, *, lock: bool = True) -> _Rounds:
-    """The channel's rounds; whoever changes them, and all that marks rows as being sent, holds their lock."""
-    rows = tx.select(tables.setting, ("document",), ("name",), [(f"publication/{channel}",)], lock=lock)
-    if not rows:
-        return _Rounds(channel)
-    kept = json.loads(rows[0].document)
-    return _Rounds(channel, kept["listings"], kept["rounds"])

@@ -486,6 +486,77 @@ def test_a_number_that_was_given_up_and_arrives_late_is_put_right(
     assert shelf.shown["a", None] == 3
 
 
+def sleeps_and_dies(hub: OrderHub, clock: ManualClock, shelf: Shelf) -> None:
+    """A round outlives its lease on its way; a newer number is told and settled; then its own arrives, and it dies."""
+    slow, run = Shelf(), Breaking(hub, -1)
+
+    def sleep(_: SetStock) -> None:
+        clock.advance(DIED)
+        put(hub, A=-1)
+        assert publish(hub, shelf) == Published(told=1)
+        assert is_true(hub, shelf)
+
+    def die(_: SetStock) -> None:
+        run.left = 0
+        raise BreaksOff
+
+    slow.before, slow.after = sleep, die
+    put(hub, A=-1)
+    with pytest.raises(BreaksOff):
+        publish(hub, slow, run)
+    shelf.shown |= slow.shown
+
+
+def test_a_number_that_arrives_late_and_whose_round_dies_then_is_put_right(hub: OrderHub, clock: ManualClock) -> None:
+    shelf = Shelf()
+    put(hub, A=5)
+    publish(hub, shelf)
+    sleeps_and_dies(hub, clock, shelf)
+    assert shelf.shown["a", None] == 4, "the old number stands over the newer one"
+    clock.advance(DIED)
+    assert publish(hub, shelf) == Published(told=1)
+    assert is_true(hub, shelf)
+    assert shelf.shown["a", None] == 3
+
+
+def test_what_a_lost_round_had_in_hand_is_told_less_and_less_often(hub: OrderHub, clock: ManualClock) -> None:
+    """It may sleep on: its number can arrive whenever it wakes. After a day nobody expects it any more."""
+    shelf = Shelf()
+    put(hub, A=5)
+    publish(hub, shelf)
+    sleeps_and_dies(hub, clock, shelf)
+    told, since = [], clock.now()
+    for _ in range(3 * 24 * 12):
+        clock.advance(timedelta(minutes=5))
+        found = publish(hub, shelf)
+        if found.told:
+            told.append((clock.now() - since) // timedelta(minutes=5))
+            shelf.shown["a", None] = 4  # it woke just then
+    assert told == [1, 3, 7, 15, 31, 63, 127, 255, 511][: len(told)]
+    assert 8 <= len(told) <= 9
+    assert publish(hub, shelf) == Published(), "and then it is left alone"
+
+
+def test_a_slow_round_that_reports_back_is_not_expected_again(hub: OrderHub, clock: ManualClock) -> None:
+    slow, shelf = Shelf(), Shelf()
+    put(hub, A=5)
+    publish(hub, shelf)
+
+    def sleep(_: SetStock) -> None:
+        clock.advance(DIED)
+        put(hub, A=-1)
+        publish(hub, shelf)
+
+    slow.before = sleep
+    put(hub, A=-1)
+    publish(hub, slow)
+    shelf.shown |= slow.shown
+    assert publish(hub, shelf) == Published(told=1), "its row is in doubt since it settled it"
+    clock.advance(DIED)
+    assert publish(hub, shelf) == Published()
+    assert is_true(hub, shelf)
+
+
 @pytest.mark.slow
 def test_rounds_of_many_threads_end_with_the_truth(hub: OrderHub) -> None:
     shelf, failures = Shelf(), []
