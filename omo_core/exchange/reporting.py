@@ -95,8 +95,9 @@ class Reporting:
         told, wrong = 0, []
         for one in leased:
             for group, ways in self._ways(one):
-                failed = ways if isinstance(ways, NotTold) else self._tell(sends, group[0].report, ways)
-                self._settle(group, failed)
+                taken = set(group[0].taken)
+                failed = ways if isinstance(ways, NotTold) else self._tell(sends, group[0].report, ways, taken)
+                self._settle(group, failed, taken)
                 told += 0 if failed else len(group)
                 wrong += [failed] if failed else []
         return Reported(told, tuple(wrong), skipped, refusals)
@@ -169,24 +170,35 @@ class Reporting:
         carriers = getattr(config, "carriers", {})
         return Words(carriers=carriers, locations=self.locations, untracked=getattr(config, "untracked", None))
 
-    def _tell(self, sends: Sends, report: str, ways: Sequence[Sequence[Intent]]) -> NotTold | None:
-        """Say all parts of a report, each in the fullest way that the channel's dialect has; what it did not take."""
+    def _tell(self, sends: Sends, report: str, ways: Sequence[Sequence[Intent]], taken: set[str]) -> NotTold | None:
+        """Say all parts of a report that were not `taken` before, and add those that are now; what keeps it from being done.
+
+        What is worth another try decides, so that a part which is refused for good keeps no other back.
+        """
+        wrong: list[NotTold] = []
         for forms in ways:
-            failed: NotTold | None = None
-            for form in forms:
-                try:
-                    said = sends.send(form)
-                except InvalidInput as error:
-                    failed = NotTold(report, error.code, str(error))
-                    continue
-                if isinstance(said, Refusal):
-                    failed = failed or NotTold(report, said.code, said.sentence)
-                    continue
-                failed = self._failure(report, said)
-                break
-            if failed is not None:
-                return failed
-        return None
+            if forms[0].key in taken:
+                continue
+            failed = self._tell_part(sends, report, forms)
+            if failed is None:
+                taken.add(forms[0].key)
+            else:
+                wrong.append(failed)
+        return next((one for one in wrong if one.retry), wrong[0]) if wrong else None
+
+    def _tell_part(self, sends: Sends, report: str, forms: Sequence[Intent]) -> NotTold | None:
+        """Say one part in the first way that the channel's dialect has; why it was not taken."""
+        failed: NotTold | None = None
+        for form in forms:
+            try:
+                said = sends.send(form)
+            except InvalidInput as error:
+                failed = failed or NotTold(report, error.code, str(error))
+                continue
+            if not isinstance(said, Refusal):
+                return self._failure(report, said)
+            failed = failed or NotTold(report, said.code, said.sentence)
+        return failed
 
     def _failure(self, report: str, said: Sequence[Answer]) -> NotTold | None:
         known = {*self.done_before, *self.adapter.capabilities.done_before}
@@ -195,13 +207,14 @@ class Reporting:
             wrong = [ItemAnswer(item=report, ok=False, code="unanswered", retry=True)]
         if not wrong:
             return None
-        # What is worth another try is tried first: a part that is refused for good is refused again then.
         worst = next((one for one in wrong if one.retry), wrong[0])
         return NotTold(report, worst.code or "refused", worst.message, worst.retry)
 
-    def _settle(self, group: Sequence[Report], failed: NotTold | None) -> None:
+    def _settle(self, group: Sequence[Report], failed: NotTold | None, taken: Collection[str]) -> None:
         def work(tx: Transaction) -> None:
             attempts = max(one.attempts for one in group)
+            if failed is not None:
+                reports.keep_taken(tx, group, taken)
             if failed is None:
                 reports.settle(tx, group, state="done")
             elif failed.retry and attempts + 1 < MOST_ATTEMPTS:

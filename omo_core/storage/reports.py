@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -22,6 +23,7 @@ _COLUMNS: Final = (
     "state",
     "attempts",
     "happened_at_us",
+    "parts_taken",
     "reason_code",
     "reason",
 )
@@ -41,8 +43,14 @@ class Report:
     """`waiting`, `done`, `parked` (refused; `reason_code` and `reason` say why) or `skipped` (not to be told)."""
     attempts: int
     happened_at_us: int
+    parts_taken: str | None = None
     reason_code: str | None = None
     reason: str | None = None
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """Keys of the parts of it that the channel took, where it did not take all of them."""
+        return tuple(json.loads(self.parts_taken or "[]"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ def add(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> int:
 
     What is known already is left as it stands; returns how many are new.
     """
-    blank = {"state": "waiting", "attempts": 0, "reason_code": None, "reason": None}
+    blank = {"state": "waiting", "attempts": 0, "parts_taken": None, "reason_code": None, "reason": None}
     now = {"happened_at_us": tx.now_us, "due_at_us": tx.now_us}
     return len(tx.insert_new(tables.report, [{**blank, **now, **row} for row in rows]))
 
@@ -122,6 +130,13 @@ def settle(
     ]
     changes = ("state", "attempts", "due_at_us", "reason_code", "reason")
     tx.update(tables.report, rows, keys={"report": "report", "state": "was"}, changes={name: name for name in changes})
+
+
+def keep_taken(tx: Transaction, leased: Sequence[Report], taken: Collection[str]) -> None:
+    """Remember which parts of leased reports the channel took, so that they are not told again with the others."""
+    parts = json.dumps(sorted(taken)) if taken else None
+    rows = [{"report": report, "parts_taken": parts} for report in sorted(one.report for one in leased)]
+    tx.update(tables.report, rows, keys=("report",), changes=("parts_taken",))
 
 
 def skip(tx: Transaction, channel: str, kind: str, *, before_us: int, code: str, reason: str) -> int:

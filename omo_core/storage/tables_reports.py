@@ -19,6 +19,7 @@ report = table(
     int_column("attempts"),
     int_column("happened_at_us"),
     int_column("due_at_us", null=True),
+    text_column("parts_taken", null=True),
     text_column("reason_code", null=True),
     text_column("reason", null=True),
     CheckConstraint("kind IN ('ship', 'ready', 'acknowledge')", name="kind_known"),
@@ -44,5 +45,6 @@ report = table(
     ),
 )
 """What an order's channel is to hear, a row for each parcel that left, written in the transaction that sent it; for goods
-that wait for their buyer; and for an order that is taken. `document` is the parcel as JSON. `parked` ones were refused and
-say why; `skipped` ones the channel is not told."""
+that wait for their buyer; and for an order that is taken. `document` is the parcel as JSON; `parts_taken` lists, of a report
+in several parts, the keys of those that the channel took. `parked` ones were refused and say why; of `skipped` ones the
+channel is not told."""

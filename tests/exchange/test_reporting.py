@@ -236,6 +236,27 @@ def test_lines_and_works_are_named_as_the_channel_does(hub: OrderHub, office: Of
     ]
 
 
+def test_a_part_that_was_taken_is_not_told_again_with_the_others(
+    hub: OrderHub, office: Office, clock: ManualClock
+) -> None:
+    stock(hub, {(sku, NEAR): 1 for sku in "ABC"})
+    lines = tuple(OrderLine(line=sku, sku=sku, quantity=1, current_quantity=1, fulfilment=f"fo-{sku}") for sku in "ABC")
+    (work,) = accepted(hub, "1", {}, lines=lines)
+    ship(hub, work, tracking="T1")
+    refused = ItemAnswer(item="1", ok=False, code="bad_carrier")
+    office.answers = [ItemAnswer(item="1", ok=True), refused, ItemAnswer(item="1", ok=False, code="busy", retry=True)]
+    (late,) = report(hub, office).not_told
+    assert (late.code, late.retry) == ("busy", True), "what is worth another try decides"
+    clock.advance(timedelta(seconds=15))
+    office.answers = [refused]
+    (wrong,) = report(hub, office).not_told
+    assert wrong.code == "bad_carrier"
+    hub.channels["shop"].report_again()
+    assert report(hub, office).told == 1
+    asked = [one.fulfilment for one in office.asked if isinstance(one, Ship)]
+    assert asked == ["fo-A", "fo-B", "fo-C", "fo-B", "fo-C", "fo-B"]
+
+
 def test_a_set_is_told_when_its_last_part_left(hub: OrderHub, office: Office) -> None:
     stock(hub, {("A", NEAR): 4, ("B", FAR): 2})
     lines = (

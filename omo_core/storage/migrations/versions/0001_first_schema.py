@@ -209,6 +209,7 @@ def upgrade() -> None:
         _int("attempts"),
         _int("happened_at_us"),
         _int("due_at_us", null=True),
+        _text("parts_taken", null=True),
         _text("reason_code", null=True),
         _text("reason", null=True),
         sa.PrimaryKeyConstraint("pool_id", "report", name=op.f("pk_omo_report")),
