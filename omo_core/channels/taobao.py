@@ -6,8 +6,8 @@ https://open.taobao.com/doc.htm?docId=101663&docType=1 (the message service, TMC
 TMC messages arrive over a websocket, or by taobao.tmc.messages.consume, which its client signs: nothing comes over
 HTTP that could be verified here. A host that runs such a client gives a message to `parse_event`, without `verify`;
 it only says what to fetch. To agree to a refund the platform asks for more than an application's signature, so that
-is not among the capabilities. Red packets, subsidies and the parts of a combined item are read as far as the trade's
-lines tell of them.
+is not among the capabilities. Red packets and subsidies are read as far as the trade's lines tell of them. A combined
+item that has no code of the merchant's is read as a set of its parts.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -16,6 +17,7 @@ from omo_core.model.orders import Address, Delivery
 from omo_core.model.values import ChannelId, NodeId
 
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+_COLLECTED: Final = (("rt_omni_send_type", "pickUp"), ("o2o_delivery", "inshop"))
 _COUNTRIES: Final[Mapping[str, str]] = {"中国": "CN", "中国大陆": "CN"}
 
 
@@ -33,12 +35,17 @@ class TaobaoConfig(DialectConfig):
         "taobao.logistics.offline.send"
     )
     """Offline: the carrier is the shop's own. Online: ordered with the platform, also for cash on delivery."""
+    bundle_counts: Literal["each", "all"] | None = None
+    """Whether `quantity` inside a combined item counts for each of it or for all of the line; the documentation does not
+    say. None reads it as `each` and notes that as odd where more than one was bought."""
 
 
 def read_delivery(trade: Cursor, config: TaobaoConfig) -> Delivery:
     """Collected in a store where the trade names one, delivered at once where it says so, else shipped."""
     shipping = trade.optional_text("shipping_type")
     store = _store(trade)
+    if store is None and any(trade.optional_text(key) == word for key, word in _COLLECTED):
+        trade.odd("rt_omni_store_id", "the goods are to be collected, and no store is named: read as shipped")
     method = DeliveryMethod.ONE_HOUR if shipping == "instant" else DeliveryMethod.SHIP
     if store is not None:
         method = DeliveryMethod.PICKUP
@@ -48,8 +55,8 @@ def read_delivery(trade: Cursor, config: TaobaoConfig) -> Delivery:
         pickup_node=None if store is None else config.stores.get(store, store),
         address=_address(trade),
         service=shipping,
-        ship_by=optional_local(trade, "delivery_time", CHINA) if _is_time(trade, "delivery_time") else None,
-        deliver_by=optional_local(trade, "sign_time", CHINA) if _is_time(trade, "sign_time") else None,
+        ship_by=_promised(trade, "delivery_time") or _promised(trade, "send_time"),
+        deliver_by=_promised(trade, "sign_time"),
     )
 
 
@@ -64,15 +71,13 @@ def _store(trade: Cursor) -> str | None:
     return None
 
 
-def _is_time(trade: Cursor, key: str) -> bool:
+def _promised(trade: Cursor, key: str) -> datetime | None:
     """Promised times come as a moment, as a day or as words; only a moment is one to us."""
     value = trade.optional_text(key)
-    if value is None:
-        return False
-    if not _TIME.fullmatch(value):
-        trade.odd(key, f"{value[:40]!r} is no moment, so it is left out")
-        return False
-    return True
+    if value is None or _TIME.fullmatch(value):
+        return optional_local(trade, key, CHINA)
+    trade.odd(key, f"{value[:40]!r} is no moment, so it is left out")
+    return None
 
 
 def _address(trade: Cursor) -> Address | None:

@@ -16,6 +16,7 @@ from omo_core.model.orders import (
     Discount,
     DiscountShare,
     LineAmounts,
+    OddityCode,
     Order,
     OrderAmounts,
     OrderLine,
@@ -25,6 +26,8 @@ from omo_core.model.orders import (
 )
 
 CURRENCY: Final = "CNY"
+PART: Final = "/"
+"""Between a combined item's line and the number of a part of it, in ids that are ours."""
 
 _OPEN, _CLOSED, _CANCELLED = OrderStatus.OPEN, OrderStatus.CLOSED, OrderStatus.CANCELLED
 _STATES: Final[Mapping[str, tuple[OrderStatus, PaymentStatus]]] = {
@@ -46,7 +49,7 @@ _HELD: Final = _UNPAID | {"PAID_FORBID_CONSIGN"}
 _OVER: Final = frozenset({"TRADE_CLOSED", "TRADE_CLOSED_BY_TAOBAO"})
 """States of a trade or a line of which nothing is wanted any more."""
 
-_HOLDS: Final = ("top_hold", "team_buy_hold", "share_group_hold", "ofp_hold", "is_sh_ship")
+_HOLDS: Final = ("top_hold", "team_buy_hold", "share_group_hold", "ofp_hold", "is_sh_ship", "forbid_consign")
 """Fields that say, when they are true, that the trade must not be sent yet."""
 _REFUNDING: Final = frozenset({"WAIT_SELLER_AGREE", "WAIT_BUYER_RETURN_GOODS", "WAIT_SELLER_CONFIRM_GOODS"})
 _REFUND_STATES: Final[Mapping[str, bool]] = {
@@ -79,6 +82,7 @@ class _Row(NamedTuple):
     line: OrderLine
     surcharge_minor: int
     is_split: bool
+    parts: tuple[OrderLine, ...] = ()
 
 
 def read_trade(trade: Cursor, config: TaobaoConfig, sha256: str) -> Order:
@@ -89,14 +93,15 @@ def read_trade(trade: Cursor, config: TaobaoConfig, sha256: str) -> Order:
     """
     word = trade.optional_text("status") or ""
     status, payment = state(trade, "status", _STATES, (_OPEN, PaymentStatus.UNKNOWN))
-    if word == "TRADE_CLOSED" and trade.has("consign_time"):
-        status = _CLOSED
     rows = list(entries(trade, "orders", "order"))
     if not rows:
         trade.fail("orders", "is missing or empty", "ask for the field orders, and send the whole trade")
+    if word == "TRADE_CLOSED" and any(one.optional_text("consign_time") for one in (trade, *rows)):
+        # Goods of it left before: of a trade sent in part only its lines may say so.
+        status = _CLOSED
     facts = _facts(trade, word, len(rows))
-    read = [_row(row, facts) for row in rows]
-    lines = [one.line for one in read]
+    read = [_row(row, facts, config) for row in rows]
+    lines = [line for one in read for line in (one.line, *one.parts)]
     lines += [_service(one) for one in entries(trade, "service_orders", "service_order")]
     updated_at = local(trade, "modified", CHINA)
     closed_at = optional_local(trade, "end_time", CHINA)
@@ -115,7 +120,7 @@ def read_trade(trade: Cursor, config: TaobaoConfig, sha256: str) -> Order:
         deliveries=(read_delivery(trade, config),),
         amounts=_amounts(trade, lines, read),
         payments=_payments(trade, payment),
-        discounts=tuple(_discounts(trade, {line.line for line in lines})),
+        discounts=tuple(_discounts(trade, rows, {line.line for line in lines})),
         buyer=trade.optional_identifier("buyer_open_uid"),
         note=_note(trade),
         hold_reason=_hold(trade, rows, word),
@@ -148,31 +153,71 @@ def _facts(trade: Cursor, word: str, rows: int) -> _Facts:
     return _Facts(
         word=word,
         physical=kind not in _VIRTUAL_TYPES and trade.optional_text("shipping_type") != "virtual",
-        preorder=kind == "step" or flag(trade, "new_presell"),
+        preorder=kind == "step" or flag(trade, "new_presell") or flag(trade, "general_new_presell"),
         postage_in_line_minor=trade.amount("post_fee", CURRENCY, 0) if rows == 1 else 0,
     )
 
 
-def _row(row: Cursor, facts: _Facts) -> _Row:
+def _row(row: Cursor, facts: _Facts, config: TaobaoConfig) -> _Row:
     quantity = units(row, "num")
     word = row.optional_text("status") or facts.word
     if word not in _STATES and word != facts.word:
         state(row, "status", _STATES, (_OPEN, PaymentStatus.UNKNOWN))
     amounts, surcharge_minor = _money(row, quantity, facts)
+    sku = row.optional_identifier("outer_sku_id") or row.optional_identifier("outer_iid")
+    # A combined item with a code of its own is the merchant's own article, or a kit of ours.
+    inside = [] if sku else list(_inside(row))
     line = row.build(
         OrderLine,
         line=_either(row, "oid_str", "oid"),
-        sku=row.optional_identifier("outer_sku_id") or row.optional_identifier("outer_iid"),
+        sku=sku,
         quantity=quantity,
         current_quantity=0 if word in _OVER else quantity,
         title=free_text(row, "title"),
-        listing=row.optional_identifier("sku_id") or row.optional_identifier("num_iid"),
+        listing=_code(row, "sku_id") or _code(row, "num_iid"),
         physical=facts.physical and not flag(row, "is_service_order"),
         gift=flag(row, "is_free_gift"),
         amounts=amounts,
+        bundle=bool(inside),
         preorder=facts.preorder,
     )
-    return _Row(line, surcharge_minor, row.has("divide_order_fee") or row.has("part_mjz_discount"))
+    is_split = row.has("divide_order_fee") or row.has("part_mjz_discount")
+    return _Row(line, surcharge_minor, is_split, tuple(_parts(row, line, inside, config)))
+
+
+def _inside(row: Cursor) -> Iterator[Cursor]:
+    """The parts of a combined item; SDKs differ in how they write the platform's name of the list's entries."""
+    held = row.fields.get("combine_item_info")
+    old = isinstance(held, dict) and "combine_sub_item_do" in held
+    return entries(row, "combine_item_info", "combine_sub_item_do" if old else "combine_sub_item_d_o")
+
+
+def _parts(row: Cursor, line: OrderLine, inside: list[Cursor], config: TaobaoConfig) -> Iterator[OrderLine]:
+    """What is inside a combined item; the money is its line's."""
+    if inside and line.quantity > 1 and config.bundle_counts is None:
+        row.odd("combine_item_info", "the quantity of a set's parts is read as per set; say so with bundle_counts")
+    sets = 1 if config.bundle_counts == "all" else line.quantity
+    for place, part in enumerate(inside, start=1):
+        quantity = units(part, "quantity") * sets
+        yield part.build(
+            OrderLine,
+            line=f"{line.line}{PART}{place}",
+            sku=part.optional_identifier("outer_sku_id") or part.optional_identifier("outer_iid"),
+            quantity=quantity,
+            current_quantity=quantity if line.current_quantity else 0,
+            title=free_text(part, "item_name"),
+            listing=_code(part, "sku_id") or _code(part, "item_id"),
+            physical=line.physical,
+            gift=line.gift,
+            parent=line.line,
+            preorder=line.preorder,
+        )
+
+
+def _code(cursor: Cursor, key: str) -> str | None:
+    """An id where 0 says that there is none."""
+    found = cursor.optional_identifier(key)
+    return None if found == "0" else found
 
 
 def _money(row: Cursor, quantity: int, facts: _Facts) -> tuple[LineAmounts, int]:
@@ -282,10 +327,19 @@ def _payments(trade: Cursor, payment: PaymentStatus) -> tuple[Payment, ...]:
     )
 
 
-def _discounts(trade: Cursor, lines: set[str]) -> Iterator[Discount]:
+def _discounts(trade: Cursor, rows: list[Cursor], lines: set[str]) -> Iterator[Discount]:
     """What the platform calls promotions; `id` is the trade's, or the line's that one is for. Their funder is not told,
-    and one without an amount (a price cut, free postage, a gift) moves no money."""
+    and one without an amount (a price cut, free postage, a gift) moves no money.
+
+    A gift may stand here alone, without a line: then nobody sends it unless somebody is told.
+    """
+    listings = {row.optional_identifier("num_iid") for row in rows}
     for one in entries(trade, "promotion_details", "promotion_detail"):
+        gift = _code(one, "gift_item_id") or one.optional_text("gift_item_name")
+        if gift and gift not in listings:
+            many = one.optional_identifier("gift_item_num") or "some"
+            sentence = f"the promotion gives {many[:20]} of {gift[:100]!r}, which is no line of the trade"
+            one.odd("gift_item_id", sentence, OddityCode.NO_ITEM_CODE)
         amount_minor = one.amount("discount_fee", CURRENCY, 0)
         if not amount_minor:
             continue

@@ -33,7 +33,7 @@ from omo_core.channels.intents import (
 )
 from omo_core.channels.paging import page_before, page_number
 from omo_core.channels.taobao_delivery import TaobaoConfig
-from omo_core.channels.taobao_order import entries
+from omo_core.channels.taobao_order import PART, entries
 from omo_core.model.errors import InvalidInput
 from omo_core.model.refusals import Refusal
 
@@ -42,9 +42,9 @@ FIELDS: Final = (
     "adjust_fee,buyer_cod_fee,order_tax_fee,alipay_no,buyer_open_uid,buyer_message,seller_memo,shipping_type,"
     "receiver_name,receiver_mobile,receiver_phone,receiver_country,receiver_state,receiver_city,receiver_district,"
     "receiver_town,receiver_address,receiver_zip,oaid,shop_code,o2o_delivery,o2o_shop_id,rt_omni_send_type,"
-    "rt_omni_store_id,rt_omni_outer_store_id,delivery_time,sign_time,step_trade_status,step_paid_fee,new_presell,"
-    "top_hold,team_buy_hold,share_group_hold,ofp_hold,is_sh_ship,rx_audit_status,orders,promotion_details,"
-    "service_orders"
+    "rt_omni_store_id,rt_omni_outer_store_id,delivery_time,send_time,sign_time,step_trade_status,step_paid_fee,"
+    "new_presell,general_new_presell,forbid_consign,top_hold,team_buy_hold,share_group_hold,ofp_hold,is_sh_ship,"
+    "rx_audit_status,orders,promotion_details,service_orders"
 )
 """Only fields that are asked for come back; `oaid` needs the receiver's four and `created` beside it."""
 
@@ -56,6 +56,8 @@ OUT_OF_STOCK: Final = "缺货"
 _SUB_TIDS: Final[Mapping[str, int]] = {"taobao.logistics.offline.send": 50, "taobao.logistics.online.send": 20}
 """How many lines one call may ship."""
 
+_PASSING: Final = frozenset({"7", "10"})
+"""The application called too often; the service is out of order for now."""
 _ID: Final = re.compile(r"[0-9]{1,20}")
 _MODES: Final[Mapping[StockMode, str]] = {StockMode.ABSOLUTE: "1", StockMode.RELATIVE: "2"}
 
@@ -114,6 +116,8 @@ def ship(config: TaobaoConfig, channel: str, intent: Ship) -> tuple[Request, ...
     sent = [line for parcel in intent.parcels for line, _ in parcel.quantities]
     if len(sent) != len(set(sent)):
         return cannot(channel, intent.kind, "a line of a trade leaves in one parcel there, whole")
+    if any(PART in line for line in sent):
+        return cannot(channel, intent.kind, "a combined item leaves as its line there; name the line, not its parts")
     return tuple(
         request for parcel in intent.parcels for request in _ship_one(config, intent.external_id, parcel, is_split)
     )
@@ -204,6 +208,6 @@ def answer_of(document: Cursor, method: str) -> Cursor:
 
 
 def is_passing(error: Cursor) -> bool:
-    """Whether the same call may succeed later: the platform's own faults (isp.) and its limits, not the caller's."""
+    """Whether the same call may succeed later: the platform's own faults (isp., out of service) and its limits."""
     sub_code = error.optional_text("sub_code") or ""
-    return sub_code.startswith(("isp.", "accesscontrol.limited-by")) or error.optional_identifier("code") == "7"
+    return sub_code.startswith(("isp.", "accesscontrol.limited-by")) or error.optional_identifier("code") in _PASSING

@@ -584,6 +584,75 @@ def test_answers() -> None:
         answer("taobao.trade.close", {"something_else": {}})
 
 
+def test_a_trade_sent_in_part_and_then_closed_is_not_cancelled() -> None:
+    sent = line(2000, status="TRADE_CLOSED", refund_status="SUCCESS", consign_time="2026-11-22 09:00:00")
+    order = read(sent, second(status="TRADE_CLOSED", refund_status="SUCCESS"), status="TRADE_CLOSED")
+    assert (order.status, order.payment, order.cancelled_at) == ("closed", "refunded", None)
+
+
+def test_a_combined_item_without_a_code_is_sent_as_its_parts() -> None:
+    parts = [
+        {"item_id": 91, "sku_id": 92, "quantity": 2, "item_name": "杯", "outer_iid": "CUP", "outer_sku_id": "CUP-RED"},
+        {"item_id": 93, "sku_id": 0, "quantity": "1", "outer_iid": "TRAY", "outer_sku_id": ""},
+    ]
+    row = line(2000, num=3, outer_sku_id="", outer_iid=None, combine_item_info={"combine_sub_item_d_o": parts})
+    order = read(row, second())
+    assert [(one.line, one.sku, one.quantity, one.bundle, one.parent) for one in order.lines] == [
+        ("2000", None, 3, True, None),
+        ("2000/1", "CUP-RED", 6, False, "2000"),
+        ("2000/2", "TRAY", 3, False, "2000"),
+        ("2001", "TEA", 1, False, None),
+    ]
+    assert [one.listing for one in order.lines] == ["81", "92", "93", "71"]
+    assert [one.code for one in order.oddities] == [OddityCode.ODD_VALUE]
+    counted = TaobaoAdapter(CONFIG.model_copy(update={"bundle_counts": "all"})).parse_order(body(trade(row, second())))
+    assert ([one.quantity for one in counted.lines], counted.oddities) == ([3, 2, 1, 1], ())
+    for shape in ({"combine_sub_item_do": parts}, parts):
+        assert len(read({**row, "combine_item_info": shape}, second()).lines) == 4
+    with_code = read(line(2000, combine_item_info={"combine_sub_item_d_o": parts}), second())
+    assert [one.sku for one in with_code.lines] == ["MUG-BLUE", "TEA"]
+    closed = read({**row, "status": "TRADE_CLOSED", "num": 1}, second())
+    assert [one.current_quantity for one in closed.lines] == [0, 0, 0, 1]
+
+
+def test_a_part_of_a_combined_item_does_not_leave_by_itself() -> None:
+    refusal = ADAPTER.requests(Ship(key="k", external_id="41", parcels=(parcel("SF1", ("2000/1", 1)),)))
+    assert isinstance(refusal, Refusal)
+    assert "name the line" in refusal.sentence
+
+
+def test_a_gift_that_is_no_line_is_told() -> None:
+    gift = {"id": 2000, "promotion_name": "满就送", "gift_item_id": "555", "gift_item_name": "勺", "gift_item_num": "2"}
+    (odd,) = read(promotion_details={"promotion_detail": [gift]}).oddities
+    assert (odd.code, odd.sentence) == (
+        OddityCode.NO_ITEM_CODE,
+        "the promotion gives 2 of '555', which is no line of the trade",
+    )
+    assert read(promotion_details={"promotion_detail": [{**gift, "gift_item_id": "71"}]}).oddities == ()
+
+
+def test_more_reasons_not_to_send_and_other_pre_orders() -> None:
+    assert read(forbid_consign=1).hold_reason == "forbid_consign"
+    assert read(general_new_presell=True).lines[0].preorder
+
+
+def test_a_pre_order_says_until_when_it_is_sent() -> None:
+    order = read(send_time="2026-12-01 23:59:59")
+    assert order.deliveries[0].ship_by == datetime(2026, 12, 1, 15, 59, 59, tzinfo=UTC)
+
+
+def test_goods_to_be_collected_nowhere_are_odd() -> None:
+    for fields in ({"rt_omni_send_type": "pickUp"}, {"o2o_delivery": "inshop"}):
+        order = read(**fields)
+        assert order.deliveries[0].method is DeliveryMethod.SHIP
+        assert [one.code for one in order.oddities] == [OddityCode.ODD_VALUE]
+
+
+def test_a_service_that_is_out_of_order_is_asked_again() -> None:
+    assert answer("taobao.trade.close", {"error_response": {"code": 10, "msg": "Service Currently Unavailable"}}).retry
+    assert read(line(2000, sku_id="0"), second()).lines[0].listing == "71"
+
+
 # There and back.
 
 
