@@ -228,9 +228,9 @@ def state(cursor: Cursor, key: str, known: Mapping[str, T], default: T) -> T:
 
 
 def json_inside(cursor: Cursor, key: str) -> Cursor | None:
-    """The object that stands as JSON inside a text; None where it is missing or empty."""
+    """The object that stands as JSON inside a text; None where it is missing, empty or null."""
     text = cursor.optional_text(key)
-    if text is None:
+    if text is None or text == "null":
         return None
     try:
         return Cursor(read_json(text.encode("utf-8", "surrogatepass")), parent=cursor, key=key)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final
 
 from omo_core.channels.cursor import Cursor, microseconds
 from omo_core.channels.dialect import Dialect, answer_by_status, sha256_of
-from omo_core.channels.fields import CHINA, flag, json_inside, optional_local, optional_unix_ms
+from omo_core.channels.fields import CHINA, flag, json_inside, optional_local, optional_unix_ms, units
 from omo_core.channels.gateway_signing import china_time, compact_json, form_request, md5_around, with_signature
 from omo_core.channels.intents import (
     Answer,
@@ -157,7 +157,7 @@ class JdAdapter(Dialect[JdConfig]):
         if fault is not None:
             raise UnreadableBody(f"the answer is a fault of the platform ({fault['code']}); ask again or mend it")
         result = _answer(document).child("searchorderinfo_result")
-        total = result.integer("orderTotal", least=0, most=10**9, what="how many orders there are")
+        total = units(result, "orderTotal", least=0)
         sha256 = sha256_of(body)
         orders, unreadable = [], []
         for one in result.documents("orderInfoList"):

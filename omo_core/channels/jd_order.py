@@ -140,7 +140,7 @@ def _state(order: Cursor, extra: Cursor | None) -> tuple[str, OrderStatus, Payme
     name = key(order, "orderState")
     word = order.optional_text(name) or ""
     status, payment = state(order, name, _STATES, (_OPEN, PaymentStatus.UNKNOWN))
-    pay_type = (order.optional_text(key(order, "payType")) or "").partition("-")[0]
+    pay_type = (order.optional_identifier(key(order, "payType")) or "").partition("-")[0]
     if pay_type == _ON_DELIVERY and payment is PaymentStatus.PAID and word != "FINISHED_L":
         payment = PaymentStatus.PENDING
     if extra is not None and extra.fields.get("isCancel") in (1, "1"):
@@ -239,17 +239,23 @@ def _amounts(order: Cursor, lines: tuple[OrderLine, ...], coupons: list[_Coupon]
         order.odd(key(order, "orderTotalPrice"), "is not what the items add up to", OddityCode.MONEY_DOES_NOT_ADD_UP)
     platform_minor = sum([one.amount_minor for one in coupons if one.code in _BY_PLATFORM])
     cards_minor = sum([one.amount_minor for one in coupons if one.code == _GIFT_CARD])
-    tax_minor = amount("taxFee")
+    discount_minor = amount("sellerDiscount") + platform_minor
+    tax_minor, total_minor = amount("taxFee"), amount("orderPayment", None) + amount("balanceUsed") + cards_minor
+    added_minor = amount("freightPrice") + amount("serviceFee") + tax_minor
+    unknown_minor = sum([one.amount_minor for one in coupons if not one.code])
+    if unknown_minor and gross_minor - discount_minor + added_minor - total_minor == unknown_minor:
+        # A kind that is not known: it is in the seller's discount, or it is exactly what the total lacks.
+        discount_minor += unknown_minor
     return order.build(
         OrderAmounts,
         taxes_included=tax_minor == 0,
         line_gross_minor=gross_minor,
-        discount_minor=amount("sellerDiscount") + platform_minor,
+        discount_minor=discount_minor,
         platform_discount_minor=platform_minor,
         shipping_minor=amount("freightPrice"),
         tax_minor=tax_minor,
         fee_minor=amount("serviceFee"),
-        total_minor=amount("orderPayment", None) + amount("balanceUsed") + cards_minor,
+        total_minor=total_minor,
     )
 
 
@@ -258,7 +264,7 @@ def _payments(order: Cursor, payment: PaymentStatus, coupons: list[_Coupon]) -> 
     paid_at = _time(order, "paymentConfirmTime")
     if paid_at is None and payment is not PaymentStatus.PAID:
         return
-    pay_type = free_text(order, key(order, "payType"))
+    pay_type = order.optional_identifier(key(order, "payType"))
     parts = [(pay_type, order.amount(key(order, "orderPayment"), CURRENCY))]
     parts.append(("balanceUsed", order.amount(key(order, "balanceUsed"), CURRENCY, 0)))
     parts += [(one.title, one.amount_minor) for one in coupons if one.code == _GIFT_CARD]

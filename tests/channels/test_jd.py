@@ -115,6 +115,27 @@ def test_who_pays_for_a_discount_is_told() -> None:
     assert order.source_version == int(datetime(2026, 11, 22, 1, 30, tzinfo=UTC).timestamp()) * 1_000_000
 
 
+def test_a_discount_of_an_unknown_kind_counts_where_the_total_lacks_it() -> None:
+    coupon = {"skuId": "", "couponType": "103-新优惠", "couponPrice": "4.00"}
+    known = info()["couponDetailList"]
+    beside = read(couponDetailList=[*known, coupon], orderPayment="286.00")
+    assert beside.amounts is not None
+    assert (beside.amounts.discount_minor, beside.amounts.imbalance_minor) == (1900, 0)
+    inside = read(couponDetailList=[*known, coupon])
+    assert inside.amounts is not None
+    assert (inside.amounts.discount_minor, inside.amounts.imbalance_minor) == (1500, 0)
+
+
+def test_codes_and_counts_may_be_numbers_or_texts() -> None:
+    assert read(payType=1).payment is PaymentStatus.PENDING
+    assert read(orderExt="null") == read(orderExt="").model_copy(
+        update={"body_sha256": read(orderExt="null").body_sha256}
+    )
+    intent = ListChanges(key="k", since=NOW - timedelta(minutes=30), until=NOW)
+    answer = page([info()], 1)
+    assert len(ADAPTER.read_page(intent, answer.replace(b'"orderTotal": 1', b'"orderTotal": "1"')).orders) == 1
+
+
 def test_balance_and_gift_cards_are_money() -> None:
     cards = [{"skuId": "", "couponType": "52-礼品卡优惠", "couponPrice": "100.00"}]
     order = read(orderPayment="45.00", balanceUsed="150.00", couponDetailList=cards)
