@@ -27,14 +27,14 @@ _KINDS: Final = (
     ("full_discount_info", "campaign_id", "campaign_name"),
     ("redpack_info", "redpack_trans_id", ""),
 )
-_MAYBE: Final = ("tax_amount", "modify_amount", "post_insurance_amount")
+_MAYBE: Final = ("tax_amount", "modify_amount", "modify_post_amount", "post_insurance_amount")
 
 
 def read_amounts(document: Cursor, lines: Sequence[LineAmounts]) -> OrderAmounts:
     """The order's money. order_amount is what its parts are before discounts, pay_amount what is left of it.
 
-    The documentation does not say whether tax, a price that the seller changed and an insurance are in the lines
-    already; the order's own total decides.
+    The documentation does not say whether tax, a price or a postage that the seller changed and an insurance are in the
+    amounts already; the order's own total decides.
     """
     gross = sum(line.gross_minor for line in lines)
     discount = minor(document, "promotion_amount", sum(line.discount_minor for line in lines))
@@ -42,13 +42,13 @@ def read_amounts(document: Cursor, lines: Sequence[LineAmounts]) -> OrderAmounts
     packing, total = minor(document, "packing_amount", 0), minor(document, "pay_amount")
     missing = minor(document, "order_amount", total + discount) - gross - post - packing
     added = dict(_added(document, missing))
-    changed = added.get("modify_amount", 0)
+    changed, post_changed = added.get("modify_amount", 0), added.get("modify_post_amount", 0)
     return document.build(
         OrderAmounts,
         taxes_included="tax_amount" not in added,
         line_gross_minor=gross,
-        discount_minor=discount + post_discount + max(0, -changed),
-        shipping_minor=post + post_discount,
+        discount_minor=discount + post_discount + max(0, -changed) + max(0, -post_changed),
+        shipping_minor=post + post_discount + max(0, post_changed),
         tax_minor=minor(document, "tax_amount", 0),
         fee_minor=packing + max(0, changed) + added.get("post_insurance_amount", 0),
         total_minor=total,

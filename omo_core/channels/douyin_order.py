@@ -16,12 +16,14 @@ from omo_core.channels.cursor import Cursor, microseconds
 from omo_core.channels.dialect import DialectConfig, build_order
 from omo_core.channels.douyin_address import read_address
 from omo_core.channels.douyin_money import read_amounts, read_discounts
-from omo_core.channels.fields import free_text, minor, optional_units, optional_unix_s, state, units, unix_s
+from omo_core.channels.fields import flag, free_text, minor, optional_units, optional_unix_s, state, units, unix_s
 from omo_core.model.network import DeliveryMethod
 from omo_core.model.orders import Delivery, LineAmounts, Order, OrderLine, OrderStatus, Payment, PaymentStatus
 from omo_core.model.values import ChannelId, NodeId
 
 CURRENCY: Final = "CNY"
+PART: Final = "/"
+"""Between a set's line and the number of a part of it, in ids that are ours."""
 
 
 class DouyinConfig(DialectConfig):
@@ -64,8 +66,14 @@ _PAY_METHOD: Final[Mapping[str, str]] = {
 }
 _CASH: Final = "0"
 _REFUND_DONE: Final = "3"
-_ASKED: Final = "6"
-_BEFORE_SENDING: Final = "2"
+_WANTED_BACK: Final = frozenset({"6", "7", "11", "12", "13", "14", "51"})
+"""After-sales that were asked for or agreed to; where the money went back, the line is closed."""
+_BEFORE_SENDING: Final[Mapping[str, str]] = {"2": "未发货仅退款", "4": "系统取消", "5": "用户取消"}
+"""Kinds of after-sale of goods that have not left."""
+_REFUNDED: Final = frozenset({"21", "22", "39"})
+"""Main statuses of what was refunded before it was sent, after, and after it was received."""
+_NEVER_SENT: Final = frozenset({"2", "4", "5", "6"})
+"""Order types: virtual goods, vouchers, what others redeem, services."""
 _DEPOSIT_TRADE: Final = "2"
 _HOUR_TRADE: Final = "18"
 _COLLECTED: Final = "2"
@@ -136,7 +144,7 @@ def _status(document: Cursor) -> OrderStatus:
 
 def _payment(document: Cursor, rows: list[Cursor]) -> PaymentStatus:
     code, main = word(document, "order_status"), word(document, "main_status")
-    if main in {"21", "22", "39"}:
+    if main in _REFUNDED:
         return PaymentStatus.REFUNDED
     refunded = sum(word(row.optional_child("after_sale_info"), "refund_status") == _REFUND_DONE for row in rows)
     if refunded:
@@ -161,10 +169,15 @@ def _hold_reason(document: Cursor, rows: list[Cursor]) -> str | None:
             return _WAITING[code]
     for row in rows:
         after_sale = row.optional_child("after_sale_info")
-        asks = (word(after_sale, "after_sale_status"), word(after_sale, "after_sale_type"))
-        if asks == (_ASKED, _BEFORE_SENDING):
-            return f"未发货仅退款: {row.identifier('order_id')}"
+        kind = _BEFORE_SENDING.get(word(after_sale, "after_sale_type"))
+        is_open = word(after_sale, "refund_status") != _REFUND_DONE and not _is_closed(row)
+        if kind and is_open and word(after_sale, "after_sale_status") in _WANTED_BACK:
+            return f"{kind}: {row.identifier('order_id')}"
     return None
+
+
+def _is_closed(row: Cursor) -> bool:
+    return word(row, "order_status") == "4" or word(row, "main_status") in _REFUNDED
 
 
 def _way(document: Cursor, row: Cursor, config: DouyinConfig) -> _Way:
@@ -197,17 +210,17 @@ def _lines(row: Cursor, config: DouyinConfig, delivery: int) -> list[OrderLine]:
     """The line, and after it the parts of the set that it may be."""
     line_id, quantity = row.identifier("order_id"), units(row, "item_num")
     unit_minor = minor(row, "origin_amount")
-    closed = word(row, "order_status") == "4"
+    closed = _is_closed(row)
     parts = list(row.children("bundle_sku_info"))
     line = row.build(
         OrderLine,
         line=line_id,
-        sku=row.optional_identifier("code") or row.optional_identifier("out_sku_id"),
+        sku=row.optional_identifier("code") or _code(row, "out_sku_id"),
         quantity=quantity,
         current_quantity=0 if closed else quantity,
         title=free_text(row, "product_name"),
-        listing=row.optional_identifier("sku_id"),
-        physical=word(row, "goods_type") != "1",
+        listing=_code(row, "sku_id"),
+        physical=word(row, "goods_type") != "1" and word(row, "order_type") not in _NEVER_SENT,
         gift=word(row, "given_product_type") == "FREE",
         delivery=delivery,
         amounts=row.build(
@@ -223,7 +236,13 @@ def _lines(row: Cursor, config: DouyinConfig, delivery: int) -> list[OrderLine]:
     if parts and quantity > 1 and config.bundle_counts is None:
         row.odd("bundle_sku_info", "item_num of a set's parts is read as per set; say so with bundle_counts")
     sets = 1 if config.bundle_counts == "all" else quantity
-    return [line, *(_part(part, line, f"{line_id}/{place}", sets) for place, part in enumerate(parts, start=1))]
+    return [line, *(_part(part, line, f"{line_id}{PART}{place}", sets) for place, part in enumerate(parts, start=1))]
+
+
+def _code(cursor: Cursor, key: str) -> str | None:
+    """An id where 0 says that there is none."""
+    found = cursor.optional_identifier(key)
+    return None if found == "0" else found
 
 
 def _part(part: Cursor, line: OrderLine, part_id: str, sets: int) -> OrderLine:
@@ -237,7 +256,7 @@ def _part(part: Cursor, line: OrderLine, part_id: str, sets: int) -> OrderLine:
         quantity=quantity,
         current_quantity=quantity if line.current_quantity else 0,
         title=free_text(part, "product_name"),
-        listing=part.optional_identifier("sku_id"),
+        listing=_code(part, "sku_id"),
         physical=line.physical,
         gift=line.gift,
         delivery=line.delivery,
@@ -257,7 +276,7 @@ def _payments(document: Cursor) -> tuple[Payment, ...]:
             paid_at=optional_unix_s(phase, "phase_pay_time"),
         )
         for phase in document.children("order_phase_list")
-        if phase.fields.get("pay_success") in (True, "true")
+        if flag(phase, "pay_success")
     ]
     paid_at = optional_unix_s(document, "pay_time")
     if phases or paid_at is None:

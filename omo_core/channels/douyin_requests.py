@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 from omo_core.channels.cursor import Cursor
 from omo_core.channels.dialect import answer_by_status
-from omo_core.channels.douyin_order import DouyinConfig
+from omo_core.channels.douyin_order import PART, DouyinConfig
 from omo_core.channels.intents import (
     Answer,
     Capabilities,
@@ -174,6 +174,8 @@ def _ship(intent: Ship, config: DouyinConfig) -> tuple[Request, ...] | Refusal:
     """One call for the whole order, or one for all parcels with their lines; the latter may be repeated safely."""
     if not _is_id(intent.external_id):
         return cannot(config.channel, intent.kind, "its order ids are digits")
+    if any(PART in line for parcel in intent.parcels for line, _ in parcel.quantities):
+        return cannot(config.channel, intent.kind, "a set leaves as its line there; name the line, not its parts")
     only = intent.parcels[0]
     if len(intent.parcels) == 1 and not only.quantities:
         whole = {"order_id": intent.external_id, "company_code": only.carrier, "logistics_code": only.tracking}

@@ -198,6 +198,56 @@ def test_a_wish_to_cancel_holds_the_order() -> None:
     assert read(sku_order_list=[line(after_sale_info=asks | {"after_sale_status": 28})]).hold_reason is None
 
 
+@pytest.mark.parametrize(
+    ("status", "kind", "refund", "hold"),
+    [
+        (12, 2, 1, "未发货仅退款: 11"),
+        (12, 2, 2, "未发货仅退款: 11"),
+        (51, 5, 1, "用户取消: 11"),
+        (6, 4, 0, "系统取消: 11"),
+        (27, 2, 0, None),
+        (12, 2, 3, None),
+        (6, 1, 1, None),
+    ],
+)
+def test_goods_wait_until_an_agreed_refund_is_paid(status: int, kind: int, refund: int, hold: str | None) -> None:
+    after = {"after_sale_status": status, "after_sale_type": kind, "refund_status": refund}
+    assert read(sku_order_list=[line(after_sale_info=after)]).hold_reason == hold
+    assert read(sku_order_list=[line(after_sale_info=after, order_status=4)]).hold_reason is None
+
+
+@pytest.mark.parametrize("main", [21, "22", 39])
+def test_a_line_whose_own_status_says_refunded_wants_nothing_more(main: Any) -> None:
+    order = read(sku_order_list=[line(main_status=main), line(order_id="12")], pay_amount=4000, order_amount=4000)
+    assert [one.current_quantity for one in order.lines] == [0, 2]
+
+
+@pytest.mark.parametrize("kind", [2, 4, "5", 6])
+def test_vouchers_and_services_are_never_sent(kind: Any) -> None:
+    assert not read(sku_order_list=[line(order_type=kind)]).lines[0].physical
+
+
+def test_nought_is_no_code() -> None:
+    row = line(code="", out_sku_id="0", sku_id=0)
+    assert [(one.sku, one.listing) for one in read(sku_order_list=[row]).lines] == [(None, None)]
+
+
+def test_a_part_of_a_set_does_not_leave_by_itself() -> None:
+    one = Parcel(carrier="SF", tracking="1", quantities=(("11/1", 1),), shipped_at=NOW)
+    refusal = ADAPTER.requests(Ship(key="k", external_id=ORDER_ID, parcels=(one,)))
+    assert isinstance(refusal, Refusal)
+    assert "name the line" in refusal.sentence
+
+
+@pytest.mark.parametrize(("changed", "shipping", "discount"), [(300, 800, 0), (-300, 500, 300)])
+def test_a_postage_that_the_seller_changed(changed: int, shipping: int, discount: int) -> None:
+    total = 2000 + 500 + changed
+    found = amounts(post_amount=500, modify_post_amount=changed, order_amount=total, pay_amount=total)
+    assert (found.shipping_minor, found.discount_minor, found.imbalance_minor) == (shipping, discount, 0)
+    inside = amounts(post_amount=500, modify_post_amount=changed, order_amount=2500, pay_amount=2500)
+    assert (inside.shipping_minor, inside.discount_minor, inside.imbalance_minor) == (500, 0, 0)
+
+
 def test_a_refunded_line_wants_nothing_more() -> None:
     done = {"after_sale_status": 12, "after_sale_type": 2, "refund_status": 3}
     rows = [line(order_status=4, after_sale_info=done), line(order_id="12")]
