@@ -99,10 +99,11 @@ def read_order(document: Cursor, config: DouyinConfig, sha256: str) -> Order:
         document.fail("sku_order_list", "is missing or empty", "send the whole order with its lines")
     ways: dict[_Way, int] = {}
     lines: list[OrderLine] = []
-    for row in rows:
-        lines += _lines(row, config, ways.setdefault(_way(document, row, config), len(ways)))
-    updated_at = unix_s(document, "update_time")
     status = _status(document)
+    for row in rows:
+        way = ways.setdefault(_way(document, row, config), len(ways))
+        lines += _lines(row, config, way, status is OrderStatus.CLOSED)
+    updated_at = unix_s(document, "update_time")
     return build_order(
         document,
         channel=config.channel,
@@ -180,6 +181,12 @@ def _is_closed(row: Cursor) -> bool:
     return word(row, "order_status") == "4" or word(row, "main_status") in _REFUNDED
 
 
+def _has_left(row: Cursor, sent: bool) -> bool:
+    """Whether a line's goods left, before it was closed perhaps; `sent` says so of the order."""
+    main = word(row, "main_status")
+    return main != "21" and (sent or main in _REFUNDED or optional_unix_s(row, "ship_time") is not None)
+
+
 def _way(document: Cursor, row: Cursor, config: DouyinConfig) -> _Way:
     """How a line reaches the buyer."""
     method, node = DeliveryMethod.SHIP, None
@@ -206,11 +213,11 @@ def _deliveries(document: Cursor, first: Cursor, ways: Iterable[_Way]) -> tuple[
     return tuple(document.build(Delivery, address=address, **way._asdict()) for way in ways)
 
 
-def _lines(row: Cursor, config: DouyinConfig, delivery: int) -> list[OrderLine]:
-    """The line, and after it the parts of the set that it may be."""
+def _lines(row: Cursor, config: DouyinConfig, delivery: int, sent: bool) -> list[OrderLine]:
+    """The line, and after it the parts of the set that it may be; what was refunded after it left is gone all the same."""
     line_id, quantity = row.identifier("order_id"), units(row, "item_num")
     unit_minor = minor(row, "origin_amount")
-    closed = _is_closed(row)
+    closed = _is_closed(row) and not _has_left(row, sent)
     parts = list(row.children("bundle_sku_info"))
     line = row.build(
         OrderLine,

@@ -172,7 +172,8 @@ def _row(row: Cursor, facts: _Facts, config: TaobaoConfig) -> _Row:
         line=_either(row, "oid_str", "oid"),
         sku=sku,
         quantity=quantity,
-        current_quantity=0 if word in _OVER else quantity,
+        # What was refunded after it left is gone from the shelf all the same.
+        current_quantity=0 if word in _OVER and not row.optional_text("consign_time") else quantity,
         title=free_text(row, "title"),
         listing=_code(row, "sku_id") or _code(row, "num_iid"),
         physical=facts.physical and not flag(row, "is_service_order"),

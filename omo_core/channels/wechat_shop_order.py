@@ -96,10 +96,11 @@ def read_order(document: Cursor, config: WechatShopConfig, sha256: str) -> Order
         detail.fail("product_infos", "is missing or empty", "send the whole order with its lines")
     virtual = str(delivery.fields.get("deliver_method")) in _VIRTUAL
     ids = line_ids(rows)
-    lines = tuple(_line(row, line_id, virtual) for row, line_id in zip(rows, ids, strict=True))
+    shipped = optional_unix_s(delivery, "ship_done_time") is not None
+    left = _left(delivery, shipped)
+    lines = tuple(_line(row, line_id, virtual, left) for row, line_id in zip(rows, ids, strict=True))
     pay = detail.optional_child("pay_info") or Cursor({})
     updated_at, paid_at = unix_s(document, "update_time"), optional_unix_s(pay, "pay_time")
-    shipped = optional_unix_s(delivery, "ship_done_time") is not None
     status = _status(document, shipped)
     return build_order(
         document,
@@ -107,7 +108,7 @@ def read_order(document: Cursor, config: WechatShopConfig, sha256: str) -> Order
         external_id=document.identifier("order_id"),
         source_version=microseconds(updated_at),
         status=status,
-        payment=_payment(document, pay, paid_at, lines),
+        payment=_payment(document, pay, paid_at, rows),
         placed_at=unix_s(document, "create_time"),
         updated_at=updated_at,
         cancelled_at=updated_at if status is OrderStatus.CANCELLED else None,
@@ -119,7 +120,7 @@ def read_order(document: Cursor, config: WechatShopConfig, sha256: str) -> Order
         payments=_payments(pay, price, paid_at),
         buyer=document.optional_identifier("openid"),
         note=_note(detail.optional_child("ext_info")),
-        hold_reason=_hold_reason(document, delivery, shipped),
+        hold_reason=_hold_reason(document, delivery, rows, shipped),
         body_sha256=sha256,
     )
 
@@ -141,13 +142,26 @@ def _status(document: Cursor, shipped: bool) -> OrderStatus:
     return OrderStatus.CLOSED if status is OrderStatus.CANCELLED and shipped else status
 
 
-def _payment(document: Cursor, pay: Cursor, paid_at: datetime | None, lines: Sequence[OrderLine]) -> PaymentStatus:
+def _left(delivery: Cursor, shipped: bool) -> Counter[str] | None:
+    """How many units of each `product/sku` were sent, by the parcels; None for all, where the order says no more."""
+    parcels = list(delivery.children("delivery_product_info"))
+    if shipped and not parcels:
+        return None
+    found: Counter[str] = Counter()
+    for parcel in parcels:
+        for one in parcel.children("product_infos"):
+            found[f"{one.identifier('product_id')}/{one.identifier('sku_id')}"] += optional_units(one, "product_cnt")
+    return found
+
+
+def _payment(document: Cursor, pay: Cursor, paid_at: datetime | None, rows: Sequence[Cursor]) -> PaymentStatus:
     code = str(document.fields.get("status"))
     if code == "10":
         return PaymentStatus.PENDING
-    if code == "200" or all(line.current_quantity == 0 for line in lines):
+    refunded = [(optional_units(row, "finish_aftersale_sku_cnt"), units(row, "sku_cnt")) for row in rows]
+    if code == "200" or all(back >= bought for back, bought in refunded):
         return PaymentStatus.REFUNDED
-    if any(line.current_quantity < line.quantity for line in lines):
+    if any(back for back, _ in refunded):
         return PaymentStatus.PARTIALLY_REFUNDED
     if paid_at is not None:
         return PaymentStatus.PAID
@@ -157,19 +171,26 @@ def _payment(document: Cursor, pay: Cursor, paid_at: datetime | None, lines: Seq
     return PaymentStatus.AUTHORISED if later else PaymentStatus.PAID if code in _STATUS else PaymentStatus.UNKNOWN
 
 
-def _hold_reason(document: Cursor, delivery: Cursor, shipped: bool) -> str | None:
+def _hold_reason(document: Cursor, delivery: Cursor, rows: Sequence[Cursor], shipped: bool) -> str | None:
     waiting = _WAITING.get(str(document.fields.get("status")))
     if waiting or shipped:
         return waiting
-    after_sale = document.optional_child("aftersale_detail")
-    if after_sale is not None and optional_units(after_sale, "on_aftersale_order_cnt"):
+    after_sale = document.optional_child("aftersale_detail") or Cursor({})
+    open_units = sum(optional_units(row, "on_aftersale_sku_cnt") for row in rows)
+    if open_units or optional_units(after_sale, "on_aftersale_order_cnt"):
         return "售后处理中"
     return "买家申请修改收货地址" if delivery.fields.get("address_under_review") else None
 
 
-def _line(row: Cursor, line_id: str, virtual: bool) -> OrderLine:
+def _line(row: Cursor, line_id: str, virtual: bool, left: Counter[str] | None) -> OrderLine:
+    """A line; units that were refunded after they left are gone from the shelf all the same."""
     quantity, unit_minor = units(row, "sku_cnt"), minor(row, "sale_price")
     refunded = optional_units(row, "finish_aftersale_sku_cnt")
+    sent = quantity
+    if left is not None:
+        goods_id = "/".join(line_id.split("/")[:2])  # Parcels name the goods, and several lines may be of the same.
+        sent = min(quantity, left[goods_id])
+        left[goods_id] -= sent
     gross = quantity * unit_minor
     off = (
         gross - minor(row, "real_price")
@@ -182,7 +203,7 @@ def _line(row: Cursor, line_id: str, virtual: bool) -> OrderLine:
         line=line_id,
         sku=row.optional_identifier("sku_code") or row.optional_identifier("out_sku_id"),
         quantity=quantity,
-        current_quantity=max(0, quantity - refunded),
+        current_quantity=max(sent, quantity - refunded),
         title=free_text(row, "title"),
         listing=row.identifier("sku_id"),
         physical=not virtual,
@@ -239,9 +260,12 @@ def _payments(pay: Cursor, price: Cursor, paid_at: datetime | None) -> tuple[Pay
 def _delivery(document: Cursor, delivery: Cursor, rows: Sequence[Cursor], config: WechatShopConfig) -> Delivery:
     """Sent, brought by a rider of the store, or collected there: an order to be collected has a status of its own."""
     city = document.optional_child("intra_city_order_info")
+    collected = str(document.fields.get("status")) == _COLLECTED
     store = None if city is None else city.optional_identifier("shop_id")
     method, node = DeliveryMethod.SHIP if store is None else DeliveryMethod.ONE_HOUR, None
-    if str(document.fields.get("status")) == _COLLECTED and store is not None:
+    if collected and store is None:
+        document.odd("intra_city_order_info", "the goods are to be collected, and no store is named: read as shipped")
+    elif collected and store is not None:
         method, node = DeliveryMethod.PICKUP, config.stores.get(store, store)
     address = delivery.optional_child("address_info")
     deadlines = [found for row in rows if (found := _deadline(row))]

@@ -216,10 +216,25 @@ def test_goods_wait_until_an_agreed_refund_is_paid(status: int, kind: int, refun
     assert read(sku_order_list=[line(after_sale_info=after, order_status=4)]).hold_reason is None
 
 
-@pytest.mark.parametrize("main", [21, "22", 39])
-def test_a_line_whose_own_status_says_refunded_wants_nothing_more(main: Any) -> None:
-    order = read(sku_order_list=[line(main_status=main), line(order_id="12")], pay_amount=4000, order_amount=4000)
-    assert [one.current_quantity for one in order.lines] == [0, 2]
+@pytest.mark.parametrize(
+    ("changes", "left"),
+    [
+        ({"main_status": "21"}, 0),
+        ({"order_status": 4, "main_status": 21}, 0),
+        ({"order_status": 4, "main_status": 22}, 2),
+        ({"main_status": 39}, 2),
+        ({"order_status": 4, "ship_time": 1731916566}, 2),
+    ],
+)
+def test_a_refunded_line_wants_nothing_more_unless_it_has_left(changes: dict[str, Any], left: int) -> None:
+    order = read(sku_order_list=[line(**changes), line(order_id="12")], pay_amount=4000, order_amount=4000)
+    assert [one.current_quantity for one in order.lines] == [left, 2]
+
+
+def test_lines_of_an_order_that_was_refunded_after_it_was_sent_have_left() -> None:
+    rows = [line(order_status=4), line(order_id="12", order_status=4, main_status=21)]
+    order = read(sku_order_list=rows, order_status=4, main_status=22, pay_amount=4000, order_amount=4000)
+    assert (order.status, [one.current_quantity for one in order.lines]) == (OrderStatus.CLOSED, [2, 0])
 
 
 @pytest.mark.parametrize("kind", [2, 4, "5", 6])

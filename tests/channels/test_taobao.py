@@ -588,6 +588,14 @@ def test_a_trade_sent_in_part_and_then_closed_is_not_cancelled() -> None:
     sent = line(2000, status="TRADE_CLOSED", refund_status="SUCCESS", consign_time="2026-11-22 09:00:00")
     order = read(sent, second(status="TRADE_CLOSED", refund_status="SUCCESS"), status="TRADE_CLOSED")
     assert (order.status, order.payment, order.cancelled_at) == ("closed", "refunded", None)
+    assert [one.current_quantity for one in order.lines] == [1, 0]
+
+
+def test_a_line_that_was_refunded_after_it_left_is_gone_all_the_same() -> None:
+    sent = line(2000, status="TRADE_CLOSED", refund_status="SUCCESS", consign_time="2026-11-22 09:00:00")
+    order = read(sent, second(), status="SELLER_CONSIGNED_PART")
+    assert [one.current_quantity for one in order.lines] == [1, 1]
+    assert (order.status, order.payment) == ("open", "partially_refunded")
 
 
 def test_a_combined_item_without_a_code_is_sent_as_its_parts() -> None:

@@ -340,7 +340,7 @@ def test_a_plain_order() -> None:
         ({"status": 13}, "open", "paid", "待成团"),
         ({"status": 15}, "open", "paid", "拼团等待成团"),
         ({"status": 16}, "open", "paid", "等待商家接单"),
-        ({"status": 17}, "open", "paid", None),
+        ({"status": 17, "intra_city_order_info": {"shop_id": "9"}}, "open", "paid", None),
         ({"status": 20}, "open", "paid", None),
         ({"status": 20, "pay": {"payment_method": 2}}, "open", "authorised", None),
         ({"status": 21}, "open", "paid", None),
@@ -378,6 +378,40 @@ def test_what_was_refunded_is_no_longer_wanted() -> None:
     assert (order.lines[0].current_quantity, order.payment) == (1, PaymentStatus.PARTIALLY_REFUNDED)
     whole = read({"product_infos": [line(finish_aftersale_sku_cnt=2)]}, status=250)
     assert (whole.lines[0].current_quantity, whole.payment) == (0, PaymentStatus.REFUNDED)
+
+
+def parcel_of(**counts: int) -> dict[str, Any]:
+    infos = [{"product_id": "10000043902725", "sku_id": sku[1:], "product_cnt": n} for sku, n in counts.items()]
+    return {"waybill_id": "SF1", "delivery_id": "SF", "product_infos": infos}
+
+
+def test_what_was_refunded_after_it_left_is_gone_all_the_same() -> None:
+    sent = {"deliver_method": 0, "delivery_product_info": [parcel_of(_1247535030=2)]}
+    other = line(sku_id="7", finish_aftersale_sku_cnt=1)
+    rows = [line(finish_aftersale_sku_cnt=2), other]
+    order = read({"product_infos": rows, "delivery_info": sent}, status=21)
+    assert [one.current_quantity for one in order.lines] == [2, 1]
+    assert order.payment is PaymentStatus.PARTIALLY_REFUNDED
+    all_sent = {"deliver_method": 0, "ship_done_time": 1691396013}
+    whole = read({"product_infos": [line(finish_aftersale_sku_cnt=2)], "delivery_info": all_sent}, status=200)
+    assert (whole.status, whole.payment) == (OrderStatus.CLOSED, PaymentStatus.REFUNDED)
+    assert whole.lines[0].current_quantity == 2
+
+
+def test_parcels_are_counted_once_where_two_lines_are_of_the_same_goods() -> None:
+    sent = {"deliver_method": 0, "delivery_product_info": [parcel_of(_1247535030=3)]}
+    rows = [line(finish_aftersale_sku_cnt=2), line(finish_aftersale_sku_cnt=2, is_free_gift=True)]
+    order = read({"product_infos": rows, "delivery_info": sent}, status=21)
+    assert [one.current_quantity for one in order.lines] == [2, 1]
+
+
+def test_an_after_sale_of_a_line_holds_the_goods_too() -> None:
+    assert read({"product_infos": [line(on_aftersale_sku_cnt=1)]}).hold_reason == "售后处理中"
+
+
+def test_goods_to_be_collected_nowhere_are_odd() -> None:
+    order = read(status=17)
+    assert (order.deliveries[0].method, [one.code for one in order.oddities]) == ("ship", [OddityCode.ODD_VALUE])
 
 
 def test_what_a_line_costs_after_all_is_authoritative() -> None:

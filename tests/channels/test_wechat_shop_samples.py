@@ -42,7 +42,7 @@ def test_an_order_that_was_refunded_after_it_was_sent() -> None:
         PaymentStatus.REFUNDED,
     )
     (line,) = order.lines
-    assert (line.line, line.sku, line.quantity, line.current_quantity) == ("10000043902725/1247535030", "d1", 1, 0)
+    assert (line.line, line.sku, line.quantity, line.current_quantity) == ("10000043902725/1247535030", "d1", 1, 1)
     assert order.amounts is not None
     assert (order.amounts.total_minor, order.amounts.imbalance_minor) == (1, 0)
     assert order.payments[0].paid_at is not None
