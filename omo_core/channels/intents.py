@@ -157,6 +157,8 @@ class AnswerRefund(_Intent):
     """How much to give back, for channels that ask; None for all that was asked."""
     currency: str | None = None
     reason: Text | None = None
+    version: Identifier | None = None
+    """Which version of the refund is answered (`RefundNotice.version`), for channels that ask."""
 
 
 Intent = FetchOrder | ListChanges | Acknowledge | Ship | ReadyForPickup | SetStock | CancelOrder | AnswerRefund

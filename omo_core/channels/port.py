@@ -101,6 +101,8 @@ class RefundNotice(Value):
     updated_at: Instant
     returns_goods: bool | None = None
     """Whether goods come back with it; None where the channel does not say."""
+    version: Identifier | None = None
+    """What the channel wants to hear as `AnswerRefund.version`, where it has such."""
 
 
 class SoldLine(Value):

@@ -14,7 +14,7 @@ from typing import Final
 
 from omo_core.channels.cursor import Cursor
 from omo_core.channels.dialect import batches
-from omo_core.channels.fields import CHINA, flag, local
+from omo_core.channels.fields import CHINA, flag, local, units
 from omo_core.channels.gateway_signing import china_time, form_request
 from omo_core.channels.intents import (
     Answer,
@@ -104,7 +104,7 @@ def read_page(intent: ListChanges, body: Cursor) -> Page:
         )
         for row in rows
     )
-    total = body.integer("total_results", least=0, most=10**9, what="how many trades there are")
+    total = units(body, "total_results", least=0)
     return Page(references=references, following=page_before(intent, total=total, page_size=PAGE_SIZE))
 
 

@@ -2,8 +2,9 @@
 
 Sources: https://doc.youzanyun.com/ (messages and their Event-Sign, calls, error codes).
 
-A refund can be agreed to only with the version number that its own document has at that moment, which no intent
-carries, so that is not among the capabilities. Retail chains send their stock by calls of their own.
+A refund is answered with the version number that its own document has at that moment: fetch the document, and give its
+`RefundNotice.version` to `AnswerRefund`. To agree pays the money back; that goods may come back first is another call,
+whose words are not known here. Retail chains send their stock by calls of their own.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from urllib.parse import quote
 
 from omo_core.channels.cursor import Cursor
 from omo_core.channels.dialect import Dialect, answer_by_status, cancellation_of, sha256_of
-from omo_core.channels.fields import CHINA, flag, local, optional_local, optional_units, state
+from omo_core.channels.fields import CHINA, flag, local, optional_local, optional_units, state, units
 from omo_core.channels.intents import (
     Answer,
+    AnswerRefund,
     Capabilities,
     FetchOrder,
     Intent,
@@ -51,6 +53,7 @@ from omo_core.channels.youzan_requests import (
     PAGE_SIZE,
     PAGES,
     WINDOW_S,
+    answer_refund,
     fault,
     fetch_order,
     list_changes,
@@ -84,7 +87,15 @@ class YouzanAdapter(Dialect[YouzanConfig]):
 
     config_type: ClassVar[type[Value]] = YouzanConfig
     capabilities: ClassVar[Capabilities] = Capabilities(
-        intents=frozenset({IntentKind.FETCH_ORDER, IntentKind.LIST_CHANGES, IntentKind.SHIP, IntentKind.SET_STOCK}),
+        intents=frozenset(
+            {
+                IntentKind.FETCH_ORDER,
+                IntentKind.LIST_CHANGES,
+                IntentKind.SHIP,
+                IntentKind.SET_STOCK,
+                IntentKind.ANSWER_REFUND,
+            }
+        ),
         signs="MD5 of client id, body and client secret",
         stock_modes=frozenset({StockMode.ABSOLUTE, StockMode.RELATIVE}),
         partial_shipments=True,
@@ -177,6 +188,7 @@ class YouzanAdapter(Dialect[YouzanConfig]):
             ),
             updated_at=optional_local(document, "modified", CHINA) or created_at,
             returns_goods=flag(document, "return_goods") if document.has("return_goods") else None,
+            version=document.optional_identifier("version"),
         )
 
     def make(self, intent: Intent) -> tuple[Request, ...] | Refusal:
@@ -190,6 +202,8 @@ class YouzanAdapter(Dialect[YouzanConfig]):
                 return ship(self.config, self.channel, intent)
             case SetStock():
                 return tuple(set_stock(self.config, level, intent.mode) for level in intent.levels)
+            case AnswerRefund():
+                return answer_refund(self.config, self.channel, intent)
             case _:
                 return cannot(self.channel, intent.kind, "its adapter makes no such request")
 
@@ -210,7 +224,7 @@ class YouzanAdapter(Dialect[YouzanConfig]):
     def read_page(self, intent: ListChanges, body: bytes) -> Page:
         """One page of whole trades, from the last page to the first; a till's sales are to be fetched one by one."""
         document = self._opened(body)
-        total = document.integer("total_results", least=0, most=10**9, what="how many trades there are")
+        total = units(document, "total_results", least=0)
         if total > PAGE_SIZE * PAGES:
             document.fail("total_results", f"is {total}", f"ask for a window with at most {PAGE_SIZE * PAGES} trades")
         orders: list[Order] = []

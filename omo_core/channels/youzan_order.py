@@ -90,13 +90,19 @@ def read_order(document: Cursor, config: YouzanConfig, sha256: str) -> Order:
     rows = list(info.children("orders"))
     if not rows:
         info.fail("orders", "is missing or empty", "send the whole trade")
-    status, payment = _state(detail)
+    left, has_left = _left(document)
+    status, payment = _state(detail, has_left)
     ids = _ids(rows)
     updated_at = local(detail, "update_time", CHINA)
     refunds = tuple(_refund(one, updated_at) for one in document.children("refund_order"))
-    gone = _gone(document, rows, ids, refunds, _word(detail, "refund_state") == "12" or status is _CANCELLED)
+    all_gone = _word(detail, "refund_state") == "12" or _word(detail, "status") == "TRADE_CLOSED"
+    # What was refunded after it left is gone from the shelf all the same.
+    sent = set(ids) if _is_all_sent(detail) and not left else left
+    gone = _gone(document, rows, ids, refunds, all_gone) - sent
     virtual = _word(detail, "express_type") == _NO_DELIVERY
-    lines = tuple(_line(row, line, line in gone, virtual) for row, line in zip(rows, ids, strict=True))
+    tags = detail.optional_child("order_tags")
+    deposit = tags is not None and flag(tags, "is_down_payment_pre")
+    lines = tuple(_line(row, line, line in gone, virtual, deposit) for row, line in zip(rows, ids, strict=True))
     delivery, lost = read_delivery(info, detail, config)
     payments = tuple(_payments(detail, pay))
     if payment is PaymentStatus.PENDING and payments:
@@ -156,12 +162,23 @@ def _word(cursor: Cursor, key: str) -> str:
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
-def _state(detail: Cursor) -> tuple[OrderStatus, PaymentStatus]:
-    """What the state means: a trade that is closed after it was sent is over, not cancelled."""
+def _left(document: Cursor) -> tuple[set[str], bool]:
+    """The lines in parcels that were sent, and whether there are such parcels: of older ones their lines are not told."""
+    parcels = [one for one in document.children("delivery_order") if _word(one, "express_state") == "1"]
+    lines = {line.identifier("oid") for one in parcels for line in one.children("oids")}
+    return lines, bool(parcels)
+
+
+def _is_all_sent(detail: Cursor) -> bool:
+    return optional_time(detail, "consign_time") is not None
+
+
+def _state(detail: Cursor, has_left: bool = False) -> tuple[OrderStatus, PaymentStatus]:
+    """What the state means: a trade that is closed after some of it was sent is over, not cancelled."""
     status, payment = state(detail, "status", _STATES, (_OPEN, PaymentStatus.UNKNOWN))
     refunded = _word(detail, "refund_state")
     if status is _CANCELLED:
-        if optional_time(detail, "consign_time") is not None:
+        if has_left or _is_all_sent(detail):
             status = _CLOSED
         if optional_time(detail, "pay_time") is None:
             return status, PaymentStatus.VOIDED
@@ -189,7 +206,7 @@ def _ids(rows: list[Cursor]) -> list[str]:
     return found
 
 
-def _line(row: Cursor, line: str, gone: bool, virtual: bool) -> OrderLine:
+def _line(row: Cursor, line: str, gone: bool, virtual: bool, deposit: bool) -> OrderLine:
     quantity = units(row, "num")
     unit_minor = row.amount("price", CURRENCY)
     gross_minor = unit_minor * quantity
@@ -211,7 +228,7 @@ def _line(row: Cursor, line: str, gone: bool, virtual: bool) -> OrderLine:
             discount_minor=gross_minor - row.amount("payment", CURRENCY),
             tax_minor=row.amount("tax_total", CURRENCY, 0),
         ),
-        preorder=flag(row, "is_pre_sale"),
+        preorder=flag(row, "is_pre_sale") or deposit,
     )
 
 

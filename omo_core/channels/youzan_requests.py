@@ -1,7 +1,8 @@
 """What is asked of Youzan's gateway, and what its answers say.
 
 Sources: https://doc.youzanyun.com/ (youzan.trade.get and youzan.trades.sold.get 4.0.0, youzan.item.quantity.update and
-youzan.logistics.online.confirm 3.0.0, the gateway's error codes).
+youzan.logistics.online.confirm 3.0.0, the gateway's error codes); of youzan.trade.refund.agree and .refuse 3.0.0, the
+platform's generated SDKs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from omo_core.channels.fields import flag
 from omo_core.channels.gateway_signing import china_time
 from omo_core.channels.intents import (
     Answer,
+    AnswerRefund,
     ItemAnswer,
     ListChanges,
     Parcel,
@@ -90,6 +92,19 @@ def set_stock(config: YouzanConfig, level: StockLevel, mode: StockMode) -> Reque
     if level.product is not None and level.product != level.listing:
         parameters["sku_id"] = _number(level.listing)
     return ask(config, "youzan.item.quantity.update", "3.0.0", parameters, level.listing)
+
+
+def answer_refund(config: YouzanConfig, channel: str, intent: AnswerRefund) -> tuple[Request, ...] | Refusal:
+    """Pay a refund back, or refuse it with a reason; each of the version that its own document has."""
+    if intent.version is None:
+        return cannot(channel, intent.kind, "it wants the refund's version; give RefundNotice.version of its document")
+    parameters: dict[str, Any] = {"refund_id": intent.refund, "version": _number(intent.version)}
+    if intent.accept:
+        return (ask(config, "youzan.trade.refund.agree", "3.0.0", parameters, intent.refund),)
+    if not intent.reason:
+        return cannot(channel, intent.kind, "it wants the reason of a refusal")
+    parameters["remark"] = intent.reason
+    return (ask(config, "youzan.trade.refund.refuse", "3.0.0", parameters, intent.refund),)
 
 
 def read_answer(request: Request, document: Cursor) -> Answer:

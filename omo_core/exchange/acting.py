@@ -110,6 +110,7 @@ def _refund_fact(notice: RefundNotice) -> tuple[str, str, dict[str, object]]:
             "refunded_to_buyer_minor": refund.refunded_to_buyer_minor,
             "sellers_share_minor": refund.sellers_share_minor,
             "returns_goods": notice.returns_goods,
+            "version": notice.version,
             "reason": refund.reason,
             "lines": [{"line": line, "quantity": quantity} for line, quantity in refund.quantities],
         },

@@ -38,6 +38,8 @@ class Samples:
     """Set where the channel keeps stock by location."""
     fulfilment: str | None = "4001"
     refund: str = "5001"
+    refund_version: str | None = None
+    """Set where the channel wants to hear which version of a refund is answered."""
     carrier: str = "SF"
     currency: str = "USD"
     modes: tuple[StockMode, ...] = (StockMode.ABSOLUTE,)
@@ -72,6 +74,7 @@ class Samples:
                 amount_minor=1250,
                 currency=self.currency,
                 reason="agreed" if accept else "the goods were used",
+                version=self.refund_version,
             )
 
     def _level(self, units: int) -> StockLevel:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from omo_core.channels.intents import (
+    AnswerRefund,
     FetchOrder,
     ListChanges,
     Parcel,
@@ -185,7 +186,15 @@ class TestContract(ChannelAdapterContract):
     documents = ((json.dumps({"response": trade()}).encode(),),)
     refunds = (json.dumps({"response": REFUND}).encode(),)
     fuzzed = 3_333
-    samples = Samples(order=TID, listing="36203237", product="441402133", carrier="7", currency="CNY")
+    samples = Samples(
+        order=TID,
+        listing="36203237",
+        product="441402133",
+        carrier="7",
+        currency="CNY",
+        refund="201807041506110000020693",
+        refund_version="1530687971462",
+    )
 
 
 # Messages.
@@ -443,6 +452,37 @@ def test_refunds_beside_a_trade_and_what_they_leave() -> None:
     assert [one.current_quantity for one in read(info={"refund_state": 12}).lines] == [0, 0]
 
 
+def parcel_sent(*oids: str, state: int = 1) -> dict[str, Any]:
+    return {"express_state": state, "express_type": 0, "oids": [{"oid": oid} for oid in oids], "dists": []}
+
+
+def test_what_was_refunded_after_it_left_is_gone_all_the_same() -> None:
+    first, second = LINE["oid"], TEA["oid"]
+    back = {"refund_id": "1", "refund_fee": "151.30", "refund_state": 60, "oids": [{"oid": first}]}
+    part = read(refund_order=[back], delivery_order=[parcel_sent(first), parcel_sent(second, state=0)])
+    assert (part.status, [one.current_quantity for one in part.lines]) == ("open", [2, 1])
+    waiting = read(refund_order=[back], delivery_order=[parcel_sent(first, state=0)])
+    assert [one.current_quantity for one in waiting.lines] == [0, 1]
+    sent = {"status": "WAIT_BUYER_CONFIRM_GOODS", "consign_time": "2026-11-22 09:00:00", "refund_state": 12}
+    assert [one.current_quantity for one in read(info=sent).lines] == [2, 1]
+
+
+def test_a_trade_sent_in_part_and_then_closed_is_not_cancelled() -> None:
+    closed = {"status": "TRADE_CLOSED", "close_type": 2}
+    order = read(info=closed, delivery_order=[parcel_sent(LINE["oid"])])
+    assert (order.status, order.payment, order.cancelled_at) == ("closed", "refunded", None)
+    assert [one.current_quantity for one in order.lines] == [2, 0]
+    older = read(info=closed, delivery_order=[{"express_state": 1, "orders": [{"item_id": 441402133}]}])
+    assert older.status == "closed"
+    assert read(info=closed, delivery_order=[parcel_sent(LINE["oid"], state=0)]).status == "cancelled"
+
+
+def test_a_trade_with_a_deposit_is_a_pre_order() -> None:
+    plain = {**LINE, "is_pre_sale": "0"}
+    assert not read(plain).lines[0].preorder
+    assert read(plain, info={"order_tags": {"is_down_payment_pre": True}}).lines[0].preorder
+
+
 def test_a_price_changed_by_hand_counts_where_it_is_what_is_left_open() -> None:
     promotion = {"item": [], "order": [], "adjust_fee": "-6.70"}
     lower = read(order_promotion=promotion, pay={"payment": "170.00"})
@@ -523,6 +563,25 @@ def test_refunds(word: str, status: RefundStatus) -> None:
     found = {"response": {"total": 2, "refunds": [REFUND, REFUND]}}
     with pytest.raises(UnreadableBody, match="refunds has 2 entries"):
         ADAPTER.parse_refund(json.dumps(found).encode())
+
+
+def test_a_refund_is_answered_by_its_version() -> None:
+    document = {"response": {**REFUND, "version": 1530687971462}}
+    notice = ADAPTER.parse_refund(json.dumps(document).encode())
+    assert notice.version == "1530687971462"
+    answers = AnswerRefund(
+        key="k", external_id=TID, refund="2018", accept=True, reason="已使用", version=notice.version
+    )
+    ((path, parameters),) = asked(answers)
+    assert path == "youzan.trade.refund.agree/3.0.0"
+    assert parameters == {"refund_id": "2018", "version": 1530687971462}
+    ((path, parameters),) = asked(answers.model_copy(update={"accept": False}))
+    assert path == "youzan.trade.refund.refuse/3.0.0"
+    assert parameters == {"refund_id": "2018", "version": 1530687971462, "remark": "已使用"}
+    for lacking, said in (({"version": None}, "RefundNotice.version"), ({"accept": False, "reason": None}, "reason")):
+        refusal = ADAPTER.requests(answers.model_copy(update=lacking))
+        assert isinstance(refusal, Refusal)
+        assert said in refusal.sentence
 
 
 # What is asked of the gateway.
