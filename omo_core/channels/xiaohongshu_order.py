@@ -65,6 +65,9 @@ _TO_BE_SENT: Final = frozenset({"2", "3", "4", "5"})
 _IN_PROCESS: Final = frozenset({"2", "6"})
 """After-sale states in which nothing is decided: in process, and with the platform."""
 _DONE: Final = "3"
+"""An after-sale that ended; of goods that had not left, the money went back."""
+_LEFT: Final = frozenset({"6", "7", "10"})
+"""States of orders and packages that were sent."""
 _PRESALES: Final = frozenset({"2", "3", "4"})
 _METHODS: Final[Mapping[str, str]] = {
     "1": "Alipay",
@@ -91,10 +94,14 @@ def read_order(document: Cursor, config: XiaohongshuConfig, sha256: str) -> Orde
     deposits = _deposits(document, rows)
     presale = str(document.fields.get("orderType")) in _PRESALES
     lines: list[OrderLine] = []
+    updated_at, status = unix_ms(document, "updateTime"), _status(document)
+    waiting = _waiting(document, rows) if status is OrderStatus.OPEN else []
+    refunded = {row.path for row in waiting if _after_sale(row) == _DONE}
     for row, line_id, deposit in zip(rows, ids, deposits, strict=True):
         way = ways.get(row.identifier("skuId"), 0)
-        lines += _lines(row, line_id, config, deposit=deposit, delivery=way, presale=presale)
-    updated_at, status = unix_ms(document, "updateTime"), _status(document)
+        some = _lines(row, line_id, config, deposit=deposit, delivery=way, presale=presale)
+        gone = row.path in refunded
+        lines += [line.model_copy(update={"current_quantity": 0}) for line in some] if gone else some
     cancelled_at = optional_unix_ms(document, "cancelTime") or updated_at
     paid_at = None if code == "1" else optional_unix_ms(document, "paidTime")
     return build_order(
@@ -103,7 +110,7 @@ def read_order(document: Cursor, config: XiaohongshuConfig, sha256: str) -> Orde
         external_id=document.identifier("orderId"),
         source_version=microseconds(updated_at),
         status=status,
-        payment=_payment(document, code, paid_at),
+        payment=_payment(document, code, paid_at, len(refunded), len(rows)),
         placed_at=unix_ms(document, "createdTime"),
         updated_at=updated_at,
         cancelled_at=cancelled_at if status is OrderStatus.CANCELLED else None,
@@ -115,7 +122,7 @@ def read_order(document: Cursor, config: XiaohongshuConfig, sha256: str) -> Orde
         payments=_payments(document, paid_at),
         buyer=document.optional_identifier("userId"),
         note=_note(document),
-        hold_reason=_hold_reason(document, code),
+        hold_reason=_hold_reason(document, code, waiting),
         body_sha256=sha256,
     )
 
@@ -138,7 +145,19 @@ def _status(document: Cursor) -> OrderStatus:
     return OrderStatus.CLOSED if status is OrderStatus.CANCELLED and sent else status
 
 
-def _payment(document: Cursor, code: str, paid_at: datetime | None) -> PaymentStatus:
+def _after_sale(row: Cursor) -> str:
+    return str(row.fields.get("skuAfterSaleStatus"))
+
+
+def _waiting(document: Cursor, rows: Sequence[Cursor]) -> list[Cursor]:
+    """The rows of which nothing was sent yet, by the packages that the order was split into."""
+    packages = document.children("simpleDeliveryOrderList")
+    sent = [one.texts("skuIdList") for one in packages if str(one.fields.get("status")) in _LEFT]
+    left = {sku for some in sent for sku in some}
+    return [row for row in rows if row.identifier("skuId") not in left]
+
+
+def _payment(document: Cursor, code: str, paid_at: datetime | None, refunded: int, rows: int) -> PaymentStatus:
     if code == "1":
         return PaymentStatus.PENDING
     if code in {"8", "9"}:
@@ -147,15 +166,18 @@ def _payment(document: Cursor, code: str, paid_at: datetime | None) -> PaymentSt
         # "Finished" may be an exchange as well, but not where the order is closed.
         done = str(document.fields.get("orderAfterSalesStatus")) == _DONE
         return PaymentStatus.REFUNDED if done else PaymentStatus.PAID
+    if refunded:
+        return PaymentStatus.REFUNDED if refunded == rows else PaymentStatus.PARTIALLY_REFUNDED
     return PaymentStatus.PAID if code in _STATUS else PaymentStatus.UNKNOWN
 
 
-def _hold_reason(document: Cursor, code: str) -> str | None:
+def _hold_reason(document: Cursor, code: str, waiting: Sequence[Cursor]) -> str | None:
     if code in _WAITING:
         return _WAITING[code]
     if flag(document, "cancelStatus"):
         return "取消处理中"
     asked = str(document.fields.get("orderAfterSalesStatus")) in _IN_PROCESS
+    asked = asked or any(_after_sale(row) in _IN_PROCESS for row in waiting)
     return "售后处理中" if asked and code in _TO_BE_SENT else None
 
 

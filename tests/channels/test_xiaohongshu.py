@@ -155,6 +155,36 @@ def test_states(changes: dict[str, Any], status: str, payment: str, hold: str | 
     assert not order.oddities
 
 
+def two(first: int, second: int, **changes: Any) -> Order:
+    """Two lines with the states of their after-sales."""
+    rows = [row(skuAfterSaleStatus=first), row(skuId="sku2", skuAfterSaleStatus=second)]
+    return read(skuList=rows, totalPayAmount=4300, **changes)
+
+
+def test_a_line_that_was_refunded_before_it_was_sent_wants_nothing_more() -> None:
+    order = two(3, 1)
+    assert [one.current_quantity for one in order.lines] == [0, 2]
+    assert (order.status, order.payment, order.hold_reason) == ("open", "partially_refunded", None)
+    assert two(3, 3).payment is PaymentStatus.REFUNDED
+    for refused in (4, 5, 7):
+        assert [one.current_quantity for one in two(refused, 1).lines] == [2, 2]
+
+
+def test_a_line_that_was_refunded_after_it_left_is_gone_all_the_same() -> None:
+    packages = [{"status": 6, "skuIdList": ["sku1"]}, {"status": 4, "skuIdList": ["sku2"]}]
+    order = two(3, 1, orderStatus=5, simpleDeliveryOrderList=packages)
+    assert [one.current_quantity for one in order.lines] == [2, 2]
+    assert (order.payment, order.hold_reason) == ("paid", None)
+    assert [one.current_quantity for one in two(3, 1, orderStatus=7).lines] == [2, 2]
+
+
+@pytest.mark.parametrize("word", [2, 6])
+def test_an_after_sale_of_a_line_holds_what_was_not_sent(word: int) -> None:
+    assert two(1, word).hold_reason == "售后处理中"
+    packages = [{"status": 4, "skuIdList": ["sku1"]}, {"status": 6, "skuIdList": ["sku2"]}]
+    assert two(1, word, orderStatus=5, simpleDeliveryOrderList=packages).hold_reason is None
+
+
 def test_an_unknown_state_is_odd_and_the_order_stays_open() -> None:
     order = read(orderStatus=11)
     assert (order.status, order.payment) == (OrderStatus.OPEN, PaymentStatus.UNKNOWN)
