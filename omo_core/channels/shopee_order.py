@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from omo_core.channels.cursor import Cursor, microseconds
 from omo_core.channels.dialect import build_order
-from omo_core.channels.fields import free_text, optional_unix_s, state, unix_s
+from omo_core.channels.fields import flag, free_text, optional_units, optional_unix_s, state, units, unix_s
 from omo_core.channels.shopee_config import ShopeeConfig
 from omo_core.channels.shopee_money import (
     amounts_of,
@@ -57,6 +57,10 @@ STATUS: Final[Mapping[str, Status]] = {
     "COMPLETED": (OrderStatus.CLOSED, True, None),
     "CANCELLED": (OrderStatus.CANCELLED, False, None),
 }
+_LEFT: Final = frozenset(
+    {"LOGISTICS_PICKUP_DONE", "LOGISTICS_DELIVERY_DONE", "LOGISTICS_DELIVERY_FAILED", "LOGISTICS_LOST"}
+)
+"""States of packages that a carrier has had."""
 _UNKNOWN: Final[Status] = (OrderStatus.OPEN, False, None)
 
 
@@ -83,6 +87,8 @@ def read_order(
         same = {"line": name, "listing": "-".join(one), "physical": not theirs, "delivery": places.get(one, 0)}
         lines.append(_line(item, currency, own, same))
     status, paid, held = state(order, "order_status", STATUS, _UNKNOWN)
+    if status is OrderStatus.CANCELLED and _has_left(order, packages):
+        status = OrderStatus.CLOSED
     updated_at = unix_s(order, "update_time")
     total = total_of(order, escrow, currency)
     deliveries, no_store = _deliveries(order, items, packages, config)
@@ -96,6 +102,7 @@ def read_order(
         payment=_payment(order, pay_time, paid),
         placed_at=unix_s(order, "create_time"),
         updated_at=updated_at,
+        cancelled_at=updated_at if status is OrderStatus.CANCELLED else None,
         cancel_reason=free_text(order, "cancel_reason") or free_text(order, "buyer_cancel_reason"),
         currency=currency,
         lines=tuple(lines),
@@ -106,9 +113,15 @@ def read_order(
         refunds=tuple(refund_of(one, set(names), currency) for one in returns),
         note=free_text(order, "message_to_seller"),
         buyer=_buyer(order),
-        hold_reason=_hold(order, held, no_store) if status is OrderStatus.OPEN else None,
+        hold_reason=_hold(order, items, names, held, no_store) if status is OrderStatus.OPEN else None,
         body_sha256=sha256,
     )
+
+
+def _has_left(order: Cursor, packages: Sequence[Cursor]) -> bool:
+    """Whether a carrier has had the goods: refused at the door or lost on the way is no cancellation."""
+    words = {package.optional_text("logistics_status") for package in packages}
+    return optional_unix_s(order, "pickup_done_time") is not None or not words.isdisjoint(_LEFT)
 
 
 def line_ids(items: Sequence[Cursor], pairs: Sequence[tuple[str, str]]) -> list[str]:
@@ -127,8 +140,12 @@ def line_ids(items: Sequence[Cursor], pairs: Sequence[tuple[str, str]]) -> list[
 
 
 def _line(item: Cursor, currency: str, told: Cursor | None, same: Mapping[str, Any]) -> OrderLine:
-    quantity = item.quantity("model_quantity_purchased")
-    left = item.count("active_qty", max(0, quantity - item.count("cancelled_qty", 0)))
+    quantity = units(item, "model_quantity_purchased")
+    if item.has("cancelled_qty"):
+        left = max(0, quantity - optional_units(item, "cancelled_qty"))
+    else:
+        # What came back is not expected any more either, so this is only the second best.
+        left = optional_units(item, "active_qty", quantity)
     original = money(item, "model_original_price", currency, None)
     return item.build(
         OrderLine,
@@ -154,7 +171,7 @@ def _title(item: Cursor) -> str | None:
 def _payment(order: Cursor, pay_time: datetime | None, paid: bool) -> PaymentStatus:
     if pay_time is not None:
         return PaymentStatus.PAID
-    if order.boolean("cod", False):
+    if flag(order, "cod"):
         return PaymentStatus.PAID if order.optional_text("order_status") == "COMPLETED" else PaymentStatus.PENDING
     if paid:
         return PaymentStatus.PAID
@@ -178,12 +195,17 @@ def _payments(order: Cursor, pay_time: datetime | None, total: int | None, curre
     return (order.build(Payment, method=method, amount_minor=total, paid_at=pay_time),)
 
 
-def _hold(order: Cursor, held: str | None, no_store: str | None) -> str | None:
-    if order.boolean("advance_package", False):
+def _hold(
+    order: Cursor, items: Sequence[Cursor], names: Sequence[str], held: str | None, no_store: str | None
+) -> str | None:
+    if flag(order, "advance_package"):
         return "the order is served by goods that Shopee has already: do not send it"
     pending = held is not None and order.optional_text("order_status") == "PENDING"
     said = "; ".join(order.texts("pending_description")) if pending else ""
-    return said[:500] or held or no_store
+    wishes = [(optional_units(item, "cancel_requested_qty"), name) for item, name in zip(items, names, strict=True)]
+    parts = ", ".join(f"{count} of {name}" for count, name in wishes if count)
+    part = f"the buyer asks to cancel a part: {parts}"[:500] if parts else None
+    return said[:500] or held or part or no_store
 
 
 def _buyer(order: Cursor) -> str | None:
@@ -204,7 +226,7 @@ def _deliveries(
     order: Cursor, items: Sequence[Cursor], packages: Sequence[Cursor], config: ShopeeConfig
 ) -> tuple[tuple[Delivery, ...], str | None]:
     """One delivery a package, and why an order that is collected cannot be prepared."""
-    collected = order.boolean("is_buyer_shop_collection", False)
+    collected = flag(order, "is_buyer_shop_collection")
     place = next((one for one in (item.optional_identifier("product_location_id") for item in items) if one), None)
     node = config.locations.get(place, place) if collected and place else None
     address = _address(order.optional_child("recipient_address"))

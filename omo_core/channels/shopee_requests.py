@@ -42,7 +42,7 @@ WINDOW_S: Final = 15 * 86_400
 _FIELDS: Final = (
     *("buyer_user_id", "recipient_address", "item_list", "pay_time", "buyer_cancel_reason", "cancel_by"),
     *("cancel_reason", "fulfillment_flag", "package_list", "shipping_carrier", "payment_method", "total_amount"),
-    *("split_up", "edt", "payment_info"),
+    *("split_up", "edt", "payment_info", "pickup_done_time"),
 )
 """What an order detail leaves out unless asked."""
 _OF_THE_APP: Final = frozenset({"get_lost_push_message", "confirm_consumed_lost_push_message"})

@@ -446,6 +446,34 @@ def test_cancelled_units_are_wanted_no_more() -> None:
     assert read(item_list=[item(active_qty=1, cancelled_qty=1)]).lines[0].current_quantity == 1
     assert read(item_list=[item(cancelled_qty=2)]).lines[0].current_quantity == 0
     assert read(item_list=[item(active_qty=9)]).lines[0].current_quantity == 2
+    returned = item(active_qty=0, cancelled_qty=0, returned_qty=2)
+    assert read(item_list=[returned], order_status="COMPLETED").lines[0].current_quantity == 2
+
+
+def test_counts_may_be_texts() -> None:
+    assert read(item_list=[item(model_quantity_purchased="2", cancelled_qty="1")]).lines[0].current_quantity == 1
+    assert read(cod="true", pay_time=None).payment is PaymentStatus.PENDING
+
+
+def test_a_wish_to_cancel_a_part_holds_the_order() -> None:
+    order = read(item_list=[item(cancel_requested_qty=1)])
+    assert order.hold_reason == f"the buyer asks to cancel a part: 1 of {order.lines[0].line}"
+    with pytest.raises(UnreadableBody, match="not cancelled"):
+        ADAPTER.parse_cancellation(body(item_list=[item(cancel_requested_qty=1)]))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pickup_done_time": 1632301999},
+        {"package_list": [{"package_number": "P1", "logistics_status": "LOGISTICS_DELIVERY_FAILED", "item_list": []}]},
+    ],
+    ids=["picked up", "package"],
+)
+def test_cancelled_after_a_carrier_had_the_goods_is_over_not_cancelled(changes: dict[str, Any]) -> None:
+    assert read(order_status="CANCELLED", **changes).status is OrderStatus.CLOSED
+    cancelled = read(order_status="CANCELLED")
+    assert (cancelled.status, cancelled.cancelled_at) == (OrderStatus.CANCELLED, cancelled.updated_at)
 
 
 def test_a_masked_receiver_says_so() -> None:
