@@ -2,8 +2,9 @@
 
 Sources: https://open-shangou.meituan.com/home (pushes, order and retail calls) and public SDKs. The signature is the
 MD5 of the address, the sorted fields and the secret, as documented; the one published example does not reproduce (its
-secret is not published, and the fields were edited), so that it is unproven. Which text of a field is signed, as the
-form holds it or decoded once more, is not told either: both are taken.
+secret is not published, and the fields were edited), so that it is unproven. Public SDKs sign calls in the same way, and
+one checks pushes so, over fields that are decoded once more. Which text of a field is signed, as the form holds it or
+so decoded, is not told by the documentation: both are taken.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import Final
 
 from omo_core.channels.cursor import Cursor, microseconds
 from omo_core.channels.dialect import build_order
-from omo_core.channels.fields import free_text, optional_units, optional_unix_s, state, units, unix_s
+from omo_core.channels.fields import free_text, optional_unix_s, state, units, unix_s
 from omo_core.channels.meituan_form import MeituanConfig
 from omo_core.model.network import DeliveryMethod
 from omo_core.model.orders import (
@@ -45,6 +45,7 @@ _STATUS: Final[Mapping[str, OrderStatus]] = {
 _SENT_OFF: Final = "1"
 _DONE: Final = "8"
 _AT_THE_DOOR: Final = "1"
+_PAID: Final[Mapping[str, PaymentStatus]] = {"2": PaymentStatus.PAID}
 _COLLECTED: Final = "1"
 _OFF_DELIVERY: Final = "25"
 _CHARGES: Final = (("poi_charge", Funder.SELLER), ("mt_charge", Funder.PLATFORM))
@@ -123,7 +124,7 @@ def _amounts(
     document: Cursor, rows: Sequence[Cursor], lines: Sequence[OrderLine], discounts: Sequence[Discount]
 ) -> OrderAmounts:
     gross = sum(line.amounts.gross_minor for line in lines if line.amounts)
-    boxes = sum(optional_units(row, "box_num") * row.amount("box_price", CURRENCY, 0, noise=True) for row in rows)
+    boxes = sum(_boxes(row) for row in rows)
     shipping, total = (
         document.amount("shipping_fee", CURRENCY, 0, noise=True),
         document.amount("total", CURRENCY, noise=True),
@@ -144,6 +145,12 @@ def _amounts(
         total_minor=total,
         platform_discount_minor=sum(one.amount_minor for one in discounts if one.funder is Funder.PLATFORM),
     )
+
+
+def _boxes(row: Cursor) -> int:
+    """What a line's boxes cost; units that share a box have a part of one each, so they are counted in hundredths."""
+    hundredths = row.amount("box_num", CURRENCY, 0, noise=True)
+    return (hundredths * row.amount("box_price", CURRENCY, 0, noise=True) + 50) // 100
 
 
 def _discounts(document: Cursor) -> Iterator[Discount]:
@@ -168,7 +175,7 @@ def _discounts(document: Cursor) -> Iterator[Discount]:
 
 def _payment(document: Cursor) -> PaymentStatus:
     if str(document.fields.get("pay_type")) != _AT_THE_DOOR:
-        return PaymentStatus.PAID
+        return state(document, "pay_type", _PAID, PaymentStatus.UNKNOWN)
     status = str(document.fields.get("status"))
     return {"8": PaymentStatus.PAID, "9": PaymentStatus.VOIDED}.get(status, PaymentStatus.PENDING)
 

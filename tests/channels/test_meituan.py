@@ -170,6 +170,26 @@ def rows(*given: dict[str, Any]) -> dict[str, Any]:
     return {"detail": json.dumps(given)} | money
 
 
+@pytest.mark.parametrize(("count", "price", "fee"), [(0.5, 1, 50), ("1.0", "2", 200), (0.33, 0.5, 17), (None, 1, 0)])
+def test_units_may_share_a_box(count: Any, price: Any, fee: int) -> None:
+    total = 12.5 + fee / 100
+    order = read(**rows(food(box_num=count, box_price=price)) | {"total": total, "original_price": total})
+    assert order.amounts is not None
+    assert (order.amounts.fee_minor, order.amounts.imbalance_minor) == (fee, 0)
+
+
+@pytest.mark.parametrize(("word", "payment"), [(2, "paid"), ("1", "pending"), (None, "unknown"), ("", "unknown")])
+def test_what_is_not_told_of_the_payment_is_not_known(word: Any, payment: str) -> None:
+    order = read(pay_type=word)
+    assert (order.payment, codes(order)) == (payment, [])
+    assert bool(order.payments) == (payment == "paid")
+
+
+def test_a_way_to_pay_that_is_not_known_is_odd() -> None:
+    order = read(pay_type=9)
+    assert (order.payment, codes(order)) == (PaymentStatus.UNKNOWN, [(OddityCode.UNKNOWN_STATE, "$.data.pay_type")])
+
+
 def test_a_push_is_read_whole() -> None:
     headers, body = ORDER_PUSH
     ADAPTER.verify(headers, body)
