@@ -165,6 +165,8 @@ class _Reading:
         except InvalidInput as error:
             self._fault(head, error)
             return None
+        for row in self.rows[1:]:
+            self._agree(row, head)
         lines = [line for number, row in enumerate(self.rows) if (line := self._line(row, number, unit, top))]
         if self.faults:
             return None
@@ -173,6 +175,16 @@ class _Reading:
         except InvalidInput as error:
             self._fault(head, error)
             return None
+
+    def _agree(self, row: Row, head: Row) -> None:
+        """A further row says of the order what its first one says, or nothing: another address would be lost else."""
+        for name, _ in _OF_THE_HEAD:
+            text = row.cells.get(name)
+            if text and text != head.cells.get(name):
+                path = f"column {name}"
+                fault = f"{path} differs from the order's first row, line {head.line}; say it alike, or leave it empty"
+                self._fault(row, UnreadableBody(fault, path=path))
+                return
 
     def _head(self, cells: Mapping[str, str]) -> dict[str, Any]:
         places: dict[str, dict[str, Any]] = {"order": {}, "delivery": {}, "address": {}, "amounts": {}}

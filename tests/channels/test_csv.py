@@ -56,6 +56,19 @@ def test_rows_of_one_order_stand_together() -> None:
         ADAPTER.parse_order(TWO.encode())
 
 
+def test_rows_of_one_order_agree_on_what_they_say_of_it() -> None:
+    rows = TWO.replace("TEA-100,1,4.00,,", "TEA-100,1,4.00,29.00,Shelbyville")
+    found = ADAPTER.read(rows.encode())
+    assert [order.external_id for order in found.orders] == ["1002"]
+    (fault,) = found.faults
+    assert (fault.line, fault.column) == (3, "city")
+    assert str(fault.error) == (
+        "line 3, column city differs from the order's first row, line 2; say it alike, or leave it empty"
+    )
+    alike = TWO.replace("TEA-100,1,4.00,,", 'TEA-100,1,4.00,29.00,"Springfield, East"')
+    assert ADAPTER.read(alike.encode()).faults == ()
+
+
 def test_every_column_means_something() -> None:
     cells = {
         **dict.fromkeys(("taxes_included", "test", "gift", "preorder", "ship_complete"), "yes"),
