@@ -85,7 +85,9 @@ def _address(trade: Cursor) -> Address | None:
         return (free_text(trade, key) or "").strip() or None
 
     token = trade.optional_identifier("oaid")
-    recipient, phone = text("receiver_name"), text("receiver_mobile") or text("receiver_phone")
+    # Gateways write what consists of digits as a number.
+    phone = trade.optional_identifier("receiver_mobile") or trade.optional_identifier("receiver_phone")
+    recipient = text("receiver_name")
     street = tuple(one for one in (text("receiver_town"), text("receiver_address")) if one)
     city, region = text("receiver_city"), text("receiver_state")
     if not any((token, recipient, phone, street, city, region)):
@@ -100,7 +102,7 @@ def _address(trade: Cursor) -> Address | None:
         district=text("receiver_district"),
         city=city,
         region=region,
-        postal_code=text("receiver_zip"),
+        postal_code=trade.optional_identifier("receiver_zip"),
         country=country if re.fullmatch("[A-Z]{2}", country) else None,
         masked=token is not None or "*" in f"{recipient}{phone}{street}",
         token=token,

@@ -50,7 +50,8 @@ _OVER: Final = frozenset({"TRADE_CLOSED", "TRADE_CLOSED_BY_TAOBAO"})
 """States of a trade or a line of which nothing is wanted any more."""
 
 _HOLDS: Final = ("top_hold", "team_buy_hold", "share_group_hold", "ofp_hold", "is_sh_ship", "forbid_consign")
-"""Fields that say, when they are true, that the trade must not be sent yet."""
+"""Fields that say that the trade must not be sent yet, by true or by a number whose meaning is not always told."""
+_NO_HOLD: Final = (None, "", 0, "0", "false", "False")
 _REFUNDING: Final = frozenset({"WAIT_SELLER_AGREE", "WAIT_BUYER_RETURN_GOODS", "WAIT_SELLER_CONFIRM_GOODS"})
 _REFUND_STATES: Final[Mapping[str, bool]] = {
     **dict.fromkeys(_REFUNDING, True),
@@ -360,7 +361,7 @@ def _hold(trade: Cursor, rows: list[Cursor], word: str) -> str | None:
     reasons = [word] if word in _HELD and trade.optional_text("type") != "cod" else []
     if trade.optional_text("step_trade_status") == "FRONT_PAID_FINAL_NOPAID":
         reasons.append("FRONT_PAID_FINAL_NOPAID")
-    reasons += [name for name in _HOLDS if flag(trade, name)]
+    reasons += [name for name in _HOLDS if trade.fields.get(name) not in _NO_HOLD]
     if trade.fields.get("rx_audit_status") in ("0", 0):
         reasons.append("rx_audit_status 0")
     for row in rows:

@@ -66,6 +66,7 @@ _IN_PROCESS: Final = frozenset({"2", "6"})
 """After-sale states in which nothing is decided: in process, and with the platform."""
 _DONE: Final = "3"
 """An after-sale that ended; of goods that had not left, the money went back."""
+_YES_OR_NO: Final[Mapping[str, bool]] = {"0": False, "1": True}
 _LEFT: Final = frozenset({"6", "7", "10"})
 """States of orders and packages that were sent."""
 _PRESALES: Final = frozenset({"2", "3", "4"})
@@ -174,7 +175,7 @@ def _payment(document: Cursor, code: str, paid_at: datetime | None, refunded: in
 def _hold_reason(document: Cursor, code: str, waiting: Sequence[Cursor]) -> str | None:
     if code in _WAITING:
         return _WAITING[code]
-    if flag(document, "cancelStatus"):
+    if state(document, "cancelStatus", _YES_OR_NO, False):
         return "取消处理中"
     asked = str(document.fields.get("orderAfterSalesStatus")) in _IN_PROCESS
     asked = asked or any(_after_sale(row) in _IN_PROCESS for row in waiting)
@@ -197,7 +198,7 @@ def _lines(
         current_quantity=quantity,
         title=free_text(row, "skuName"),
         listing=row.identifier("skuId"),
-        gift=flag(row, "skuTag"),
+        gift=state(row, "skuTag", _YES_OR_NO, False),
         delivery=delivery,
         amounts=_line_amounts(row, quantity, deposit, details),
         bundle=bool(parts),

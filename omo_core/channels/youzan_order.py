@@ -289,11 +289,18 @@ def _payments(detail: Cursor, pay: Cursor) -> Iterator[Payment]:
     if not phases and paid_at is not None:
         yield pay.build(
             Payment,
-            payment=next(iter(pay.texts("transaction")), None),
+            payment=_transaction(pay),
             method=free_text(detail, "pay_type_str"),
             amount_minor=pay.amount("payment", CURRENCY),
             paid_at=paid_at,
         )
+
+
+def _transaction(pay: Cursor) -> str | None:
+    """The first of the platform's numbers of the payment, as a text or a number."""
+    numbers = pay.fields.get("transaction")
+    first = numbers[0] if isinstance(numbers, list) and numbers else None
+    return Cursor({"transaction": first}, parent=pay, key="transaction").optional_identifier("transaction")
 
 
 def _discounts(document: Cursor, lines: set[str]) -> Iterator[Discount]:

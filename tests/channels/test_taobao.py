@@ -289,6 +289,9 @@ def test_the_platform_may_hold_a_trade() -> None:
     assert read(top_hold=1).hold_reason == "top_hold"
     assert read(is_sh_ship=True, rx_audit_status="0").hold_reason == "is_sh_ship, rx_audit_status 0"
     assert read(top_hold=0, rx_audit_status="1").hold_reason is None
+    assert (
+        read(top_hold="1", ofp_hold=2, share_group_hold=False, is_sh_ship="false").hold_reason == "top_hold, ofp_hold"
+    )
 
 
 def test_a_presale_is_a_preorder_paid_in_steps() -> None:
@@ -330,6 +333,12 @@ def test_goods_collected_in_a_store() -> None:
     assert read(o2o_delivery="inshop", o2o_shop_id="12").deliveries[0].pickup_node == "12"
     assert read(o2o_delivery="online", o2o_shop_id="12").deliveries[0].method is DeliveryMethod.SHIP
     assert read(shipping_type="instant").deliveries[0].method is DeliveryMethod.ONE_HOUR
+
+
+def test_digits_may_be_numbers() -> None:
+    address = read(receiver_mobile=13800000000, receiver_zip=200082).deliveries[0].address
+    assert address is not None
+    assert (address.phone, address.postal_code) == ("13800000000", "200082")
 
 
 def test_promised_times_are_moments_or_left_out() -> None:

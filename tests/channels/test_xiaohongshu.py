@@ -155,6 +155,12 @@ def test_states(changes: dict[str, Any], status: str, payment: str, hold: str | 
     assert not order.oddities
 
 
+def test_words_that_are_not_known_are_odd_and_no_refusal() -> None:
+    order = read(cancelStatus=2, skuList=[row(skuTag=7)])
+    assert (order.status, order.hold_reason, order.lines[0].gift) == ("open", None, False)
+    assert sorted(one.path for one in order.oddities) == ["$.cancelStatus", "$.skuList[0].skuTag"]
+
+
 def two(first: int, second: int, **changes: Any) -> Order:
     """Two lines with the states of their after-sales."""
     rows = [row(skuAfterSaleStatus=first), row(skuId="sku2", skuAfterSaleStatus=second)]

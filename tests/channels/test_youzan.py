@@ -452,7 +452,7 @@ def test_refunds_beside_a_trade_and_what_they_leave() -> None:
     assert [one.current_quantity for one in read(info={"refund_state": 12}).lines] == [0, 0]
 
 
-def parcel_sent(*oids: str, state: int = 1) -> dict[str, Any]:
+def parcel_sent(*oids: Any, state: int = 1) -> dict[str, Any]:
     return {"express_state": state, "express_type": 0, "oids": [{"oid": oid} for oid in oids], "dists": []}
 
 
@@ -475,6 +475,13 @@ def test_a_trade_sent_in_part_and_then_closed_is_not_cancelled() -> None:
     older = read(info=closed, delivery_order=[{"express_state": 1, "orders": [{"item_id": 441402133}]}])
     assert older.status == "closed"
     assert read(info=closed, delivery_order=[parcel_sent(LINE["oid"], state=0)]).status == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "first"), [([180308214647000011], "180308214647000011"), ([None], None), ([], None), (None, None)]
+)
+def test_the_number_of_a_payment_may_be_a_number_or_none(numbers: Any, first: str | None) -> None:
+    assert [one.payment for one in read(pay={"transaction": numbers}).payments] == [first]
 
 
 def test_a_trade_with_a_deposit_is_a_pre_order() -> None:
