@@ -803,7 +803,7 @@ def shopee_orders(draw: st.DrawFn) -> Order:
             "status": status,
             "payment": payment,
             "hold_reason": hold,
-            "cancelled_at": None,
+            "cancelled_at": updated_at if status is OrderStatus.CANCELLED else None,
             "test": False,
             "presentment_currency": None,
             "lines": lines,
