@@ -83,7 +83,7 @@ def solve_wave(
     for stage in search.pieces():
         if progress is not None:
             progress(WaveProgress(stage, search.cost_minor, search.lower_bound_minor, search.watch.seconds()))
-        if search.watch.is_over():
+        if search.watch.is_over() or search.is_enough():
             break
     return search.plan()
 
@@ -144,21 +144,22 @@ class _Search:
         # Not with the greedy plan's candidates: the prices add those that matter, and fewer cost less.
         yield "greedy"
         yield from self._price()
-        if not self._is_proven() and self._is_tiny():
+        if self._is_tiny():
             exact = solve_exact(self.problem, search_nodes=EXACT_SEARCH_NODES)
             self._prove(exact.lower_bound_minor or 0)
             if exact.cost_minor <= self.cost_minor:
                 self.best, self.cost_minor = exact, exact.cost_minor
             yield "exact"
-        if self._is_proven():
-            return
         yield from self._improve()
 
     def _is_tiny(self) -> bool:
         return int(np.diff(self.problem.stock.holder_ptr)[self.problem.columns.sku].sum()) <= EXACT_ENTRIES
 
-    def _is_proven(self) -> bool:
-        return self.lower_bound_minor is not None and self.lower_bound_minor >= self.cost_minor
+    def is_enough(self) -> bool:
+        """Whether the plan is proven to be as near the best as the budget asks."""
+        if self.lower_bound_minor is None:
+            return False
+        return (self.cost_minor - self.lower_bound_minor) * 1_000_000 <= self.budget.gap_ppm * self.cost_minor
 
     def _price(self) -> Iterator[str]:
         if self.problem.orders == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Self
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from omo_core.model.values import Value
 
@@ -30,6 +30,17 @@ class WorkBudget(Value):
     an order costs on average."""
     window_search_nodes: Annotated[int, Field(ge=1, le=1_000_000_000)] = 200
     """Of the tree of each window's integer program."""
+    gap_ppm: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """The search ends as soon as that many millionths of its plan's cost are all that a better one could save, as far
+    as is proven; 0: as soon as nothing could."""
+
+    @model_serializer(mode="wrap")
+    def _leaves_out_no_gap(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """So that a policy of before keeps its digest."""
+        document: dict[str, Any] = plain(self)
+        if not self.gap_ppm:
+            document.pop("gap_ppm", None)
+        return document
 
     @classmethod
     def brief(cls) -> Self:

@@ -63,6 +63,15 @@ def test_a_route_that_was_not_chosen_leaves_the_solvers_digest_as_it_was() -> No
     assert SourcingPolicy.parse(routing.canonical_json(), "json") == routing
 
 
+def test_a_gap_that_was_not_asked_for_leaves_the_works_digest_as_it_was() -> None:
+    quick = SourcingPolicy.load({"solver": {"method": "wave", "work": "quick"}})
+    asking = SourcingPolicy.load({"solver": {"method": "wave", "work": {"gap_ppm": 200}}})
+    assert "gap_ppm" not in quick.canonical_json()
+    assert SourcingPolicy.parse(asking.canonical_json()) == asking
+    assert asking.solver is not None
+    assert asking.solver.work.gap_ppm == 200
+
+
 def test_a_policy_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         SourcingPolicy().max_nodes = 3  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -118,6 +119,36 @@ def test_a_wave_of_one_window_is_shaken_up_and_searched_again_while_that_helps()
     assert "shakes" not in stages[1]
     assert 1 <= stages[6].count("shakes") // 2 < 6, "it ends when a shaken plan is no better"
     assert costs[6] <= costs[1]
+
+
+@pytest.mark.usefixtures("no_exact")
+def test_a_search_ends_with_the_piece_that_proves_the_gap_asked_for() -> None:
+    problem = crowded(4).problem()
+    every: list[WaveProgress] = []
+    last = solve_wave(problem, budget=BUDGET, progress=every.append)
+    reached = next(at for at, one in enumerate(every) if one.stage == "chains")
+    assert last.cost_minor < every[reached].cost_minor, "there was more to find"
+    gap_ppm = math.ceil(1_000_000 * (every[reached].gap or 0.0))
+    budget = BUDGET.model_copy(update={"gap_ppm": gap_ppm})
+    for threads in (1, 2):
+        steps: list[WaveProgress] = []
+        plan = solve_wave(problem, budget=budget, threads=threads, progress=steps.append)
+        assert [(one.stage, one.cost_minor) for one in steps] == [
+            (one.stage, one.cost_minor) for one in every[: reached + 1]
+        ]
+        assert plan.cost_minor == every[reached].cost_minor
+        assert plan.gap is not None
+        assert plan.gap <= gap_ppm / 1_000_000
+        assert plan.violations() == []
+
+
+@pytest.mark.usefixtures("no_exact")
+def test_nothing_is_searched_for_once_nothing_better_can_be() -> None:
+    """One store, one order: the first plan is the best, and the prices prove it."""
+    case = random_case(3, orders=1, nodes=1, skus=1, most_lines=1, limited=False)
+    steps: list[WaveProgress] = []
+    plan = solve_wave(case.problem(), budget=BUDGET, progress=steps.append)
+    assert ([one.stage for one in steps], plan.status, plan.gap) == (["greedy", "prices"], "optimal", 0.0)
 
 
 @pytest.mark.usefixtures("no_exact")
