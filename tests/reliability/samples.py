@@ -261,6 +261,7 @@ READERS = {
     "PromiseDesk.backorder_caps",
     "OrdersDesk.find",
     "OrdersDesk.document",
+    "SourcingDesk.proposed",
     "HindsightDesk.replay",
     "HindsightDesk.what_if",
     "OrdersDesk.page",
