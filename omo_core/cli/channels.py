@@ -1,4 +1,4 @@
-"""`omo channels`, `omo parked` and `omo replay`: how intake stands, what could not be used, and trying it again."""
+"""`omo channels`, `omo parked` and `omo replay`: how channels stand, what could not be used, and trying it again."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ OneChannel = Annotated[str | None, typer.Option("--channel", metavar="NAME", hel
 
 @answering
 def channels(database: DatabaseUrl, pool: Pool = "default", schema: Schema = None, json: AsJson = False) -> int:
-    """Print how each channel's intake stands: messages that are parked or wait, and how far pulling is behind."""
+    """Print how each channel stands: messages parked or waiting, what it was not told, how far pulling is behind."""
     with _hub(database, pool, schema) as hub:
         found = hub.channels.health()
     if json:
         print_json({"channels": [_plain(asdict(one)) for one in found]})
     elif not found:
-        say("Nothing waits, and no channel was pulled yet.")
+        say("Nothing waits to be read or told, and no channel was pulled yet.")
     else:
         _print_health(found)
     return OK
@@ -145,11 +145,13 @@ def _print_health(found: Iterable[ChannelHealth]) -> None:
             number(one.parked),
             number(one.waiting),
             _instant(one.oldest_at) if one.oldest_at else "",
+            number(one.to_report),
+            number(one.reports_parked),
             "never" if one.lag_s is None else str(timedelta(seconds=round(one.lag_s))),
         )
         for one in found
     )
-    print_table(console(), ("Channel", "parked", "to fetch", "oldest came", "behind by"), rows)
+    print_table(console(), ("Channel", "parked", "to fetch", "oldest came", "to tell", "refused", "behind by"), rows)
 
 
 def _print_parked(page: list[Parked], following: str | None) -> None:
