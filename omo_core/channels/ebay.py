@@ -44,6 +44,8 @@ from omo_core.channels.intents import (
     StockMode,
     cannot,
 )
+from omo_core.channels.listing import read_each
+from omo_core.channels.paging import page_before
 from omo_core.channels.port import Cancellation, ChannelEvent, EventKind, Headers, Reply
 from omo_core.channels.signing import header
 from omo_core.model.errors import InvalidInput, UnreadableBody
@@ -162,21 +164,13 @@ class EbayAdapter(Dialect[EbayConfig]):
         return calls.read_answer(request, response, self.config.max_bytes)
 
     def read_page(self, intent: ListChanges, body: bytes) -> Page:
-        """A page of the orders that changed; one that cannot be read does not take the others with it."""
+        """A page of the orders that changed, read from the last to the first; one that cannot be read takes no other along."""
         document = self.document(body)
         sha256 = sha256_of(body)
-        orders: list[Order] = []
-        unreadable: list[tuple[str, str]] = []
-        for one in document.documents("orders"):
-            try:
-                orders.append(read_order(one, self.config, sha256))
-            except InvalidInput as fault:
-                unreadable.append((one.identifier("orderId"), str(fault)[:2_000]))
-        seen = document.count("offset", 0) + len(orders) + len(unreadable)
+        found = read_each(document.documents("orders"), "orderId", lambda one: read_order(one, self.config, sha256))
         # The address of the next page is in the answer too; it is made here, so that no answer says where to go.
-        more = seen < document.count("total", 0) and bool(orders or unreadable)
-        following = intent.model_copy(update={"cursor": str(seen)}) if more else None
-        return document.build(Page, orders=tuple(orders), unreadable=tuple(unreadable), following=following)
+        following = page_before(intent, total=document.count("total", 0), page_size=calls.PAGE)
+        return Page(orders=found.orders, unreadable=found.unreadable, following=following)
 
     def _challenge(self, headers: Headers) -> str | None:
         try:

@@ -117,7 +117,7 @@ def read_order(order: Cursor, config: EbayConfig, sha256: str) -> Order:
         lines=lines,
         deliveries=deliveries,
         amounts=_amounts(pricing, lines, currency),
-        refunds=_refunds(order, items, currency),
+        refunds=_refunds(order, items, currency, updated_at),
         note=free_text(order, "buyerCheckoutNotes"),
         payments=_payments(order, currency),
         discounts=_discounts(items, lines, currency, _off(pricing, "deliveryDiscount", currency)),
@@ -302,35 +302,51 @@ def _payments(order: Cursor, currency: str) -> tuple[Payment, ...]:
     )
 
 
-def _refunds(order: Cursor, items: Sequence[Cursor], currency: str) -> tuple[Refund, ...]:
-    """Each refund of the order: what the seller bears is told of the order, what the buyer gets, of its lines."""
-    summary = order.optional_child("paymentSummary")
-    to_buyer: dict[datetime, int] = {}
+def _refunds(order: Cursor, items: Sequence[Cursor], currency: str, updated_at: datetime) -> tuple[Refund, ...]:
+    """Each refund of the order: what the seller bears is told of the order, what the buyer gets, of its lines.
+
+    The two sides of one refund have its id or its time in common. A refund that is not issued yet has no time: it is told
+    as of the order's last change.
+    """
+    to_buyer: dict[str, tuple[datetime | None, int]] = {}
     for item in items:
         for refund in item.children("refunds"):
-            moment = refund.instant("refundDate")
-            to_buyer[moment] = to_buyer.get(moment, 0) + money(refund, "amount", currency)
-    made = []
-    for one in summary.children("refunds") if summary else ():
-        moment = one.instant("refundDate")
-        seller = money(one, "amount", currency)
-        buyer = to_buyer.pop(moment, None)
-        name = one.optional_identifier("refundReferenceId") or one.optional_identifier("refundId")
-        made.append(
-            one.build(
-                Refund,
-                refund=name or moment.isoformat(),
-                created_at=moment,
-                refunded_to_buyer_minor=seller if buyer is None else buyer,
-                sellers_share_minor=None if buyer is None else seller,
-                status=state(one, "refundStatus", _REFUND, RefundStatus.AGREED),
-            )
-        )
+            moment = refund.optional_instant("refundDate")
+            name = refund.optional_identifier("refundId") or (moment.isoformat() if moment else "pending")
+            to_buyer[name] = (moment, to_buyer.get(name, (None, 0))[1] + money(refund, "amount", currency))
+    summary = order.optional_child("paymentSummary")
+    made = [_refund(one, to_buyer, currency, updated_at) for one in (summary.children("refunds") if summary else ())]
     made += [
-        order.build(Refund, refund=moment.isoformat(), created_at=moment, refunded_to_buyer_minor=minor)
-        for moment, minor in to_buyer.items()
+        order.build(
+            Refund,
+            refund=name,
+            created_at=moment or updated_at,
+            refunded_to_buyer_minor=minor,
+            status=RefundStatus.DONE if moment else RefundStatus.AGREED,
+        )
+        for name, (moment, minor) in to_buyer.items()
     ]
     return tuple(made)
+
+
+def _refund(
+    one: Cursor, to_buyer: dict[str, tuple[datetime | None, int]], currency: str, updated_at: datetime
+) -> Refund:
+    """The order's side of a refund; what the lines tell of it is taken out of `to_buyer`."""
+    moment = one.optional_instant("refundDate")
+    own, reference = one.optional_identifier("refundId"), one.optional_identifier("refundReferenceId")
+    names = (own, reference, moment.isoformat() if moment else "pending")
+    known = next((name for name in names if name in to_buyer), None)
+    seller = money(one, "amount", currency)
+    buyer = to_buyer.pop(known)[1] if known is not None else None
+    return one.build(
+        Refund,
+        refund=reference or own or (moment.isoformat() if moment else "pending"),
+        created_at=moment or updated_at,
+        refunded_to_buyer_minor=seller if buyer is None else buyer,
+        sellers_share_minor=None if buyer is None else seller,
+        status=state(one, "refundStatus", _REFUND, RefundStatus.AGREED),
+    )
 
 
 def _cancel_reason(cancel: Cursor | None) -> str | None:

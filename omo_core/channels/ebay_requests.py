@@ -25,8 +25,9 @@ from omo_core.channels.intents import (
     StockLevel,
     cannot,
 )
+from omo_core.channels.paging import page_number
 from omo_core.channels.reading import read_json
-from omo_core.model.errors import UnreadableBody
+from omo_core.model.errors import InvalidInput, UnreadableBody
 from omo_core.model.refusals import Refusal
 
 PAGE: Final = 200
@@ -53,10 +54,11 @@ def fetch_order(order_id: str) -> tuple[Request, ...]:
 
 
 def list_changes(channel: str, intent: ListChanges) -> tuple[Request, ...] | Refusal:
-    """A page of the orders that changed in a window; the cursor is the number of orders before it."""
-    offset = intent.cursor or "0"
-    if not (offset.isascii() and offset.isdigit()):
-        return cannot(channel, intent.kind, f"{offset[:40]!r} is no cursor of this channel")
+    """A page of the orders that changed in a window, by its number: an order that changes again leaves the window."""
+    try:
+        offset = str((page_number(intent) - 1) * PAGE)
+    except InvalidInput as error:
+        return cannot(channel, intent.kind, str(error))
     window = f"lastmodifieddate:[{_time(intent.since)}..{_time(intent.until)}]"
     query = {"filter": window, "limit": str(PAGE), "offset": offset, "fieldGroups": "TAX_BREAKDOWN"}
     url = f"{_FULFILMENT}/order?{urlencode(query)}"

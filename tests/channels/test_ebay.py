@@ -302,6 +302,34 @@ def test_a_refund_has_a_buyers_and_a_sellers_side() -> None:
     assert alone.status is RefundStatus.AGREED
     (of_line,) = read(lineItems=lines[:1]).refunds
     assert (of_line.refund, of_line.refunded_to_buyer_minor) == ("2026-11-22T01:30:32+00:00", 10000)
+    assert of_line.status is RefundStatus.DONE
+
+
+def test_a_refund_that_is_not_issued_yet_has_no_time() -> None:
+    order = read(paymentSummary={"refunds": [{"amount": usd("12.00"), "refundId": "53", "refundStatus": "PENDING"}]})
+    (found,) = order.refunds
+    assert (found.refund, found.created_at, found.status) == ("53", order.updated_at, RefundStatus.AGREED)
+    order = read(lineItems=[item(refunds=[{"amount": usd("12.00"), "refundId": "54", "refundDate": None}])])
+    assert [(one.refund, one.refunded_to_buyer_minor, one.status) for one in order.refunds] == [
+        ("54", 1200, RefundStatus.AGREED)
+    ]
+
+
+def test_the_sides_of_a_refund_are_joined_by_its_id() -> None:
+    def of_order(reference: str, at: str) -> dict[str, Any]:
+        return {"refundReferenceId": reference, "refundDate": at, "amount": usd("9.00"), "refundStatus": "REFUNDED"}
+
+    first, later = "2026-11-22T01:30:32.000Z", "2026-11-22T02:00:00.000Z"
+    lines = [
+        item(refunds=[{"refundId": "1", "refundDate": "2026-11-22T01:30:35.000Z", "amount": usd("10.00")}]),
+        item(2, refunds=[{"refundDate": later, "amount": usd("11.00")}]),
+    ]
+    refunds = [of_order("1", first) | {"refundId": "1"}, of_order("2", later)]
+    found = read(lineItems=lines, paymentSummary={"refunds": refunds}).refunds
+    assert [(one.refund, one.refunded_to_buyer_minor, one.sellers_share_minor) for one in found] == [
+        ("1", 1000, 900),
+        ("2", 1100, 900),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -415,21 +443,29 @@ def test_what_cannot_be_an_order_is_refused(changes: dict[str, Any], reason: str
 
 def test_pages_lose_only_what_cannot_be_read() -> None:
     odd, bad = document(orderPaymentStatus="LOST"), document(orderId="12-00000-00000", lineItems=[])
-    page = {"total": 5, "offset": 1, "next": "https://evil.example", "orders": [odd, bad, document()]}
+    page = {"total": 4, "next": "https://evil.example", "orders": [odd, bad, document(orderId=None), document()]}
     intent = next(one for one in SAMPLES.intents() if isinstance(one, ListChanges))
     found = ADAPTER.read_page(intent, json.dumps(page).encode())
     assert [len(order.oddities) for order in found.orders] == [1, 0]
-    assert [order_id for order_id, _ in found.unreadable] == ["12-00000-00000"]
-    assert found.following == intent.model_copy(update={"cursor": "4"})
-    (request,) = ask(found.following)
+    assert [order_id for order_id, _ in found.unreadable] == ["12-00000-00000", "$.orders[2]"]
+    assert found.following is None
+
+
+def test_pages_are_read_from_the_last_to_the_first() -> None:
+    intent = next(one for one in SAMPLES.intents() if isinstance(one, ListChanges))
+    (request,) = ask(intent)
     assert request.url.startswith(
         "https://api.ebay.com/sell/fulfillment/v1/order?filter=lastmodifieddate%3A%5B2026-11-21T11"
     )
-    assert "&limit=200&offset=4&" in request.url
-    for last in (page | {"total": 4}, page | {"orders": []}):
-        assert ADAPTER.read_page(intent, json.dumps(last).encode()).following is None
-    refused = ADAPTER.requests(intent.model_copy(update={"cursor": "x"}))
-    assert isinstance(refused, Refusal)
+    asked: list[str] = []
+    following: ListChanges | None = intent
+    while following is not None:
+        (request,) = ask(following)
+        asked.append(request.url.partition("&limit=200&offset=")[2].partition("&")[0])
+        page = {"total": 401, "orders": [document()], "next": "https://evil.example"}
+        following = ADAPTER.read_page(following, json.dumps(page).encode()).following
+    assert asked == ["0", "400", "200", "0"]
+    assert isinstance(ADAPTER.requests(intent.model_copy(update={"cursor": "x"})), Refusal)
 
 
 def test_an_error_is_no_order() -> None:
