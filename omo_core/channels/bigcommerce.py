@@ -35,6 +35,7 @@ from omo_core.channels.intents import (
     Ship,
     StockMode,
 )
+from omo_core.channels.listing import read_each
 from omo_core.channels.port import ChannelEvent, EventKind, Headers, RefundNotice
 from omo_core.channels.reading import read_json
 from omo_core.channels.signing import header, verify_one_of
@@ -92,14 +93,14 @@ class BigCommerceAdapter(Dialect[BigCommerceConfig]):
         verify_one_of((_sha256(secret) for secret in self.config.secrets), _sha256(given) if given else None)
 
     def parse_event(self, headers: Headers, body: bytes) -> ChannelEvent:
-        """Read a webhook: it only names an order. Its event key is its scope and `hash`, which repetitions share.
+        """Read a webhook: it only names an order. Its event key is its scope, time and `hash`, which repetitions share.
 
         Raises `UnreadableBody` or `BodyTooLarge`.
         """
         del headers
         document = self.document(body)
         scope = document.text("scope")
-        event_key = f"{scope}/{document.optional_identifier('hash') or sha256_of(body)}"
+        event_key = f"{scope}/{_delivery(document, body)}"
         self._check_store(document)
         if scope not in _SCOPES:
             return self.event(scope, event_key, EventKind.OTHER)
@@ -150,21 +151,33 @@ class BigCommerceAdapter(Dialect[BigCommerceConfig]):
     def read_page(self, intent: ListChanges, body: bytes) -> Page:
         """Read a page of orders, which say all but their products: references. An empty page is an empty body."""
         document: Any = read_json(body, max_bytes=self.config.max_bytes) if body.strip() else []
-        listed = Cursor({"orders": document})
-        references = tuple(
-            one.build(Reference, external_id=one.identifier("id"), updated_at=optional_rfc2822(one, "date_modified"))
-            for one in listed.children("orders")
-        )
+        listed = read_each(Cursor({"orders": document}).documents("orders"), "id", _reference)
         following = None
-        if len(references) >= PAGE:
-            page = int(intent.cursor) if intent.cursor and _ORDER.fullmatch(intent.cursor) else 1
-            following = intent.model_copy(update={"cursor": str(page + 1)})
-        return listed.build(Page, references=references, following=following)
+        if listed.met >= PAGE:
+            if not listed.references:
+                raise UnreadableBody("$ is a full page without a single id, so there is no next one to ask for")
+            # Orders come in the order of their ids: one that changes meanwhile moves no other to a page that was read.
+            last = max(int(one.external_id) for one in listed.references)
+            following = intent.model_copy(update={"cursor": str(last + 1)})
+        return Page(references=listed.references, unreadable=listed.unreadable, following=following)
 
     def _check_store(self, document: Cursor) -> None:
         producer = _PRODUCER.fullmatch(document.optional_text("producer") or "")
         if producer and self.config.store_hash is not None and producer[1] != self.config.store_hash:
             document.fail("producer", f"is not the store {self.config.store_hash}", "route it to its own channel")
+
+
+def _reference(one: Cursor) -> Reference:
+    order_id = one.identifier("id")
+    if not _ORDER.fullmatch(order_id):
+        one.fail("id", "is no number of an order", "send the list as BigCommerce sent it")
+    return one.build(Reference, external_id=order_id, updated_at=optional_rfc2822(one, "date_modified"))
+
+
+def _delivery(document: Cursor, body: bytes) -> str:
+    """What repetitions of a message share. The hash is of its data alone: every change of an order has the same one."""
+    made_at, digest = document.optional_identifier("created_at"), document.optional_identifier("hash")
+    return f"{made_at[:40]}/{digest[:100]}" if made_at and digest else sha256_of(body)
 
 
 def _sha256(text: str) -> str:

@@ -76,16 +76,16 @@ def fetch_order(order_id: str, config: BigCommerceConfig) -> tuple[Request, ...]
 
 
 def _list(intent: ListChanges, config: BigCommerceConfig) -> Made:
-    page = intent.cursor or "1"
-    if not _NUMBER.fullmatch(page):
-        return cannot(config.channel, intent.kind, f"{page[:40]!r} is no number of a page")
+    first = intent.cursor or "1"
+    if not _NUMBER.fullmatch(first):
+        return cannot(config.channel, intent.kind, f"{first[:40]!r} is no number of an order to go on with")
     query = urlencode(
         {
             "min_date_modified": intent.since.isoformat(timespec="seconds"),
             "max_date_modified": intent.until.isoformat(timespec="seconds"),
-            "sort": "date_modified:asc",
+            "min_id": first,
+            "sort": "id:asc",
             "limit": PAGE,
-            "page": page,
         }
     )
     return (_call("GET", f"/v2/orders?{query}", config, items=(intent.kind,)),)

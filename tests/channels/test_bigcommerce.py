@@ -149,7 +149,11 @@ def test_spoilt_documents_beside_an_order_are_read_or_refused() -> None:
 
 def test_a_webhook_names_what_to_fetch() -> None:
     event = ADAPTER.parse_event(*write_bigcommerce_event("218", secret=SECRET, store_hash="abc123"))
-    assert (event.kind, event.subject, event.event_key) == (EventKind.ORDER, "218", "store/order/updated/dd70c0")
+    assert (event.kind, event.subject, event.event_key) == (
+        EventKind.ORDER,
+        "218",
+        "store/order/updated/1561479335/dd70c0",
+    )
     base = "https://api.bigcommerce.com/stores/abc123"
     assert [request.url for request in event.fetch] == [
         f"{base}/v2/orders/218",
@@ -161,6 +165,14 @@ def test_a_webhook_names_what_to_fetch() -> None:
     assert event.fetch == ADAPTER.requests(FetchOrder(key="k", external_id="218"))
     signed = ADAPTER.sign(event.fetch[0], now=NOW, token="t0k3n")
     assert ("X-Auth-Token", "t0k3n") in signed.headers
+
+
+def test_every_change_is_an_event_of_its_own() -> None:
+    change = {"scope": "store/order/updated", "data": {"type": "order", "id": 250}, "hash": "dd70"}
+    documents = [change | {"created_at": 1}, change | {"created_at": 1}, change | {"created_at": 2}, change]
+    first, again, later, undated = (ADAPTER.parse_event({}, encoded(one)).event_key for one in documents)
+    assert first == again
+    assert len({first, later, undated}) == 3, "the hash is of the data, which names the order and nothing else"
 
 
 @pytest.mark.parametrize(
@@ -452,16 +464,22 @@ def test_changes_are_listed_page_by_page() -> None:
     assert query == {
         "min_date_modified": "2026-11-21T11:00:00+00:00",
         "max_date_modified": "2026-11-21T12:00:00+00:00",
-        "sort": "date_modified:asc",
+        "min_id": "1",
+        "sort": "id:asc",
         "limit": "50",
-        "page": "1",
     }
-    page = ADAPTER.read_page(intent, encoded([{**ORDER, "id": number} for number in range(50)]))
-    assert len(page.references) == 50
-    assert page.references[3].external_id == "3"
+    listed = [{**ORDER, "id": number} for number in range(100, 149)]
+    page = ADAPTER.read_page(intent, encoded([*listed, {**ORDER, "id": "x"}]))
+    assert len(page.references) == 49
+    assert [name for name, _ in page.unreadable] == ["x"]
+    assert page.references[3].external_id == "103"
     assert page.references[3].updated_at == datetime(2019, 3, 11, 15, 17, 25, tzinfo=UTC)
     assert page.following is not None
-    assert page.following.cursor == "2"
+    assert page.following.cursor == "149", "an order that leaves the window meanwhile moves no other"
+    (request,) = made(page.following)
+    assert "&min_id=149&" in request.url
+    with pytest.raises(UnreadableBody, match="no next one to ask for"):
+        ADAPTER.read_page(intent, encoded([{**ORDER, "id": "x"}] * 50))
     assert ADAPTER.read_page(page.following, b"").following is None, "an empty page is an empty body"
     assert isinstance(ADAPTER.requests(intent.model_copy(update={"cursor": "x"})), Refusal)
 

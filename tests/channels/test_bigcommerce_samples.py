@@ -166,7 +166,8 @@ def test_an_event(name: str) -> None:
     event = ADAPTER.parse_event({}, sample(name))
     assert (event.kind, event.subject) == EVENTS[name]
     assert bool(event.fetch) is (event.kind is not EventKind.OTHER)
-    assert event.event_key.endswith(json.loads(sample(name))["hash"])
+    told = json.loads(sample(name))
+    assert event.event_key.endswith(told["hash"]) is ("created_at" in told)
 
 
 @pytest.mark.parametrize("name", REFUSED_REFUNDS)

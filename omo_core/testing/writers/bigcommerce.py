@@ -53,13 +53,13 @@ def write_bigcommerce_event(
     store_hash: str,
     scope: str = "store/order/updated",
     event_hash: str = "dd70c0",
+    made_at_s: int = 1_561_479_335,
     secret_header: str = "X-Webhook-Secret",
 ) -> tuple[dict[str, str], bytes]:
-    """The webhook that names an order, as headers and body; nothing in it is signed."""
+    """The webhook that names an order, as headers and body; nothing in it is signed. Its hash is of its data alone."""
     data: dict[str, Any] = {"type": "order", "id": int(order_id)}
-    body = to_json(
-        {"scope": scope, "store_id": "1025646", "data": data, "hash": event_hash, "producer": f"stores/{store_hash}"}
-    )
+    told = {"scope": scope, "store_id": "1025646", "data": data, "hash": event_hash, "created_at": made_at_s}
+    body = to_json(told | {"producer": f"stores/{store_hash}"})
     return {"Content-Type": "application/json", secret_header: secret}, body
 
 
