@@ -144,6 +144,8 @@ class CancelOrder(_Intent):
     quantities: Quantities = ()
     restock: bool = False
     """Let the channel count the units as sellable again; our own levels say so sooner."""
+    fulfilments: tuple[Identifier, ...] = ()
+    """`Delivery.fulfilment` of each of the order's deliveries, for channels that call off only what was seen."""
 
 
 class AnswerRefund(_Intent):

@@ -76,7 +76,12 @@ def _of_an_order(
         case ReadyForPickup():
             return {"lines": _lines(intent.quantities), "fulfilment": intent.fulfilment}
         case CancelOrder():
-            return {"reason": intent.reason, "lines": _lines(intent.quantities), "restock": intent.restock}
+            return {
+                "reason": intent.reason,
+                "lines": _lines(intent.quantities),
+                "restock": intent.restock,
+                "fulfilments": list(intent.fulfilments) or None,
+            }
         case AnswerRefund():
             return {
                 "refund": intent.refund,

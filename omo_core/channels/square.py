@@ -24,6 +24,7 @@ from omo_core.channels.intents import (
     Response,
     StockMode,
 )
+from omo_core.channels.listing import read_each
 from omo_core.channels.port import ChannelEvent, EventKind, Headers, RefundNotice
 from omo_core.channels.signing import header, sign_base64, verify_one_of
 from omo_core.channels.square_money import read_refund
@@ -36,7 +37,7 @@ from omo_core.channels.square_order import (
     read_refund_notice,
 )
 from omo_core.channels.square_requests import PAGE, STOCK_BATCH, fetch_order, make_requests, read_answer
-from omo_core.model.errors import ForgedSignature, InvalidInput, UnreadableBody
+from omo_core.model.errors import ForgedSignature, UnreadableBody
 from omo_core.model.orders import Order
 from omo_core.model.refusals import Refusal
 from omo_core.model.values import Value
@@ -62,6 +63,7 @@ class SquareAdapter(Dialect[SquareConfig]):
                 IntentKind.SHIP,
                 IntentKind.READY_FOR_PICKUP,
                 IntentKind.SET_STOCK,
+                IntentKind.CANCEL,
             }
         ),
         signs="HMAC-SHA256 of the notification address and the body, in base64",
@@ -137,7 +139,7 @@ class SquareAdapter(Dialect[SquareConfig]):
         return self._notice(document.child("refund"))
 
     def make(self, intent: Intent) -> tuple[Request, ...] | Refusal:
-        """The calls of Square's API; shipments and pickups want the `fulfilment` of the order's delivery."""
+        """The calls of Square's API; shipments, pickups and cancellations want `fulfilment` of the order's deliveries."""
         return make_requests(intent, self.config)
 
     def read_answer(self, intent: Intent, request: Request, response: Response) -> Answer:
@@ -148,27 +150,24 @@ class SquareAdapter(Dialect[SquareConfig]):
         """Read a page of orders. Counter sales and returns are given as references: fetched, they are more than orders."""
         document = self.document(body)
         sha256 = sha256_of(body)
-        orders, references, unreadable = [], [], []
-        for one in document.documents("orders"):
-            try:
-                if left_over_the_counter(one) or only_takes_back(one):
-                    updated_at = one.optional_instant("updated_at")
-                    references.append(one.build(Reference, external_id=one.identifier("id"), updated_at=updated_at))
-                else:
-                    orders.append(read_order(one, self.config, sha256))
-            except InvalidInput as error:
-                named = one.fields.get("id")
-                unreadable.append((named if isinstance(named, str) and named else one.path, str(error)[:2_000]))
-        references += [
+
+        def read(one: Cursor) -> Order | Reference:
+            if not left_over_the_counter(one) and not only_takes_back(one):
+                return read_order(one, self.config, sha256)
+            updated_at = one.optional_instant("updated_at")
+            return one.build(Reference, external_id=one.identifier("id"), updated_at=updated_at)
+
+        found = read_each(document.documents("orders"), "id", read)
+        entries = [
             entry.build(Reference, external_id=entry.identifier("order_id"))
             for entry in document.children("order_entries")
         ]
         cursor = document.optional_text("cursor")
         return document.build(
             Page,
-            orders=tuple(orders),
-            references=tuple(references),
-            unreadable=tuple(unreadable),
+            orders=found.orders,
+            references=(*found.references, *entries),
+            unreadable=found.unreadable,
             following=document.build(ListChanges, **{**dict(intent), "cursor": cursor}) if cursor else None,
         )
 

@@ -46,6 +46,9 @@ _DETAILS: Final[Mapping[str, str]] = {
 }
 _OFF: Final = frozenset({"CANCELED", "FAILED"})
 _VIRTUAL: Final = "DIGITAL"
+_COUNTER: Final = "IN_STORE"
+"""Handed over where it is sold; the API's enumeration has it, its reference does not explain it."""
+_NOWHERE: Final = "OPEN, and no fulfillment says where its goods go"
 
 
 class SquareConfig(DialectConfig):
@@ -125,7 +128,7 @@ def read_order(document: Cursor, config: SquareConfig, sha256: str) -> Order:
         discounts=read_discounts(document, currency),
         buyer=document.optional_identifier("customer_id"),
         note=_note(document),
-        hold_reason="DRAFT" if document.fields.get("state") == "DRAFT" else None,
+        hold_reason=_hold_reason(document) if status is OrderStatus.OPEN else None,
     )
 
 
@@ -137,12 +140,22 @@ def read_refund_notice(document: Cursor, config: SquareConfig) -> RefundNotice:
     currency = currency_of(document)
     backs = list(document.children("returns"))
     refunds = list(document.children("refunds"))
-    if not backs or not refunds:
-        document.fail("returns", "or refunds are missing", "send an order that takes goods back, or a refund")
+    if not backs:
+        document.fail("returns", "is missing or empty", "send an order that takes goods back, or a refund")
     quantities: Counter[str] = Counter()
     for back in backs:
         quantities.update(_returned_lines(back))
-    refund = read_refund(refunds[0], currency, quantities)
+    if refunds:
+        refund = read_refund(refunds[0], currency, quantities)
+    else:
+        # What was free, or is exchanged for something else, comes back without money.
+        refund = document.build(
+            Refund,
+            refund=document.identifier("id"),
+            created_at=document.instant("created_at"),
+            refunded_to_buyer_minor=0,
+            quantities=tuple(quantities.items()),
+        )
     total_minor = sum(read_refund(one, currency).refunded_to_buyer_minor for one in refunds)
     return document.build(
         RefundNotice,
@@ -160,8 +173,21 @@ def only_takes_back(document: Cursor) -> bool:
 
 
 def left_over_the_counter(document: Cursor) -> bool:
-    """Whether an order was completed with no fulfilment: goods that left the shop with their buyer."""
-    return document.fields.get("state") == "COMPLETED" and not document.fields.get("fulfillments")
+    """Whether an order was completed with nothing to deliver: goods that left the shop with their buyer."""
+    if document.fields.get("state") != "COMPLETED":
+        return False
+    return all(one.optional_text("type") == _COUNTER for one in document.children("fulfillments"))
+
+
+def _hold_reason(document: Cursor) -> str | None:
+    """Why goods must not leave yet: a draft, a ticket that is open at the till, or nothing left to be fulfilled."""
+    if document.fields.get("state") == "DRAFT":
+        return "DRAFT"
+    every = [one for one in document.children("fulfillments") if one.optional_text("type") != _COUNTER]
+    if not every:
+        return _NOWHERE
+    states = [one.optional_text("state") or "" for one in every]
+    return ", ".join(dict.fromkeys(states)) if all(word in _OFF for word in states) else None
 
 
 def counter_sale(document: Cursor, order: Order, config: SquareConfig) -> TillSale | None:
@@ -245,7 +271,7 @@ def _refunds(document: Cursor, currency: str, returned: Mapping[str, int]) -> tu
 
 def _deliveries(document: Cursor, config: SquareConfig) -> tuple[tuple[Delivery, ...], dict[str, int], bool]:
     """The deliveries, which line goes with which of them, and whether nothing is delivered at all."""
-    every = list(document.children("fulfillments"))
+    every = [one for one in document.children("fulfillments") if one.optional_text("type") != _COUNTER]
     live = [one for one in every if one.optional_text("state") not in _OFF] or every
     goods = [one for one in live if one.optional_text("type") != _VIRTUAL]
     leads_to: dict[str, int] = {}

@@ -18,6 +18,7 @@ from omo_core.channels.cursor import Cursor
 from omo_core.channels.dialect import answer_by_status, batches
 from omo_core.channels.intents import (
     Answer,
+    CancelOrder,
     FetchOrder,
     Intent,
     ItemAnswer,
@@ -65,6 +66,8 @@ def make_requests(intent: Intent, config: SquareConfig) -> Made:
             }
             filled = {name: value for name, value in details.items() if value is not None}
             return _update(intent, config, {"state": "COMPLETED", "shipment_details": filled})
+        case CancelOrder():
+            return _cancel(intent, config)
         case _:
             return cannot(config.channel, intent.kind, "its adapter makes no such call")
 
@@ -102,12 +105,34 @@ def _update(intent: Ship | ReadyForPickup, config: SquareConfig, change: Mapping
     if not _ID.fullmatch(intent.external_id):
         return cannot(config.channel, intent.kind, f"{intent.external_id[:40]!r} is no id of Square's")
     location, uid, version = named.groups()
-    document = {
-        "idempotency_key": _idempotency_key(intent.key),
-        "order": {"location_id": location, "version": int(version), "fulfillments": [{"uid": uid, **change}]},
-    }
-    path = f"/v2/orders/{intent.external_id}"
-    return (_call("PUT", path, config, "update_order", document, items=(intent.external_id,)),)
+    changes = {"location_id": location, "version": int(version), "fulfillments": [{"uid": uid, **change}]}
+    return (_change_order(intent.external_id, changes, intent.key, config),)
+
+
+def _cancel(intent: CancelOrder, config: SquareConfig) -> Made:
+    """First every fulfilment is called off, in the version that was seen, then the order in the one after it.
+
+    Square refuses an order with a live fulfilment, one that is paid, and one that changed meanwhile.
+    """
+    named = [_FULFILMENT.fullmatch(one) for one in intent.fulfilments]
+    found = [one.groups() for one in named if one is not None]
+    if not found or len(found) < len(named) or len({(location, version) for location, _, version in found}) > 1:
+        why = "it wants the fulfilments of all the order's deliveries, as they were read together"
+        return cannot(config.channel, intent.kind, why)
+    if not _ID.fullmatch(intent.external_id):
+        return cannot(config.channel, intent.kind, f"{intent.external_id[:40]!r} is no id of Square's")
+    location, _, version = found[0]
+    off = [{"uid": uid, "state": "CANCELED"} for _, uid, _ in found]
+    seen, after = ({"location_id": location, "version": int(version) + more} for more in (0, 1))
+    return (
+        _change_order(intent.external_id, {**seen, "fulfillments": off}, f"{intent.key}/fulfillments", config),
+        _change_order(intent.external_id, {**after, "state": "CANCELED"}, f"{intent.key}/order", config),
+    )
+
+
+def _change_order(order_id: str, changes: Mapping[str, Any], key: str, config: SquareConfig) -> Request:
+    document = {"idempotency_key": _idempotency_key(key), "order": changes}
+    return _call("PUT", f"/v2/orders/{order_id}", config, "update_order", document, items=(order_id,))
 
 
 def _set_stock(intent: SetStock, config: SquareConfig) -> Made:

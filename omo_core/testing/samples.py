@@ -64,7 +64,8 @@ class Samples:
         yield ReadyForPickup(key="ready", external_id=self.order, fulfilment=self.fulfilment)
         for mode in self.modes:
             yield SetStock(key=f"stock/{mode}", mode=mode, levels=(self._level(7),), as_of=NOW)
-        yield CancelOrder(key="cancel", external_id=self.order, reason=self.cancel_reason)
+        seen = (self.fulfilment,) if self.fulfilment else ()
+        yield CancelOrder(key="cancel", external_id=self.order, reason=self.cancel_reason, fulfilments=seen)
         for accept in (True, False):
             yield AnswerRefund(
                 key=f"refund/{accept}",

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from omo_core.channels.intents import (
+    CancelOrder,
     FetchOrder,
     Intent,
     ListChanges,
@@ -336,6 +337,22 @@ def test_a_draft_is_held() -> None:
     assert (order.status, order.hold_reason) == (OrderStatus.OPEN, "DRAFT")
 
 
+def test_an_open_ticket_at_the_till_is_held() -> None:
+    for fulfillments in (None, [], [{"type": "IN_STORE", "state": "PROPOSED"}]):
+        order = parse(fulfillments=fulfillments)
+        assert order.hold_reason == "OPEN, and no fulfillment says where its goods go"
+        assert not order.oddities
+    assert parse().hold_reason is None
+    assert parse(state="COMPLETED", fulfillments=[]).hold_reason is None
+
+
+def test_what_is_no_longer_fulfilled_is_held() -> None:
+    failed = {**PICKUP, "uid": "f2", "state": "FAILED"}
+    off = {**PICKUP, "state": "CANCELED"}
+    assert parse(fulfillments=[off, failed]).hold_reason == "CANCELED, FAILED"
+    assert parse(fulfillments=[off, {**PICKUP, "uid": "f3"}]).hold_reason is None
+
+
 def test_an_order_without_a_version_is_as_new_as_its_last_change() -> None:
     order = parse(version=None)
     assert order.source_version == 1_795_262_700_000_000
@@ -450,6 +467,10 @@ def test_a_sale_over_the_counter_has_no_fulfilment() -> None:
     assert fetched.order is not None
     assert fetched.order.status is OrderStatus.CLOSED
     assert ADAPTER.parse_fetched(event, body({**sold, "state": "OPEN"})).kind is EventKind.ORDER
+    in_store = [{"uid": "f", "type": "IN_STORE", "state": "COMPLETED"}]
+    assert ADAPTER.parse_fetched(event, body({**sold, "fulfillments": in_store})).counter_sale == sale
+    shipped = [*in_store, {"uid": "g", "type": "SHIPMENT", "state": "COMPLETED"}]
+    assert ADAPTER.parse_fetched(event, body({**sold, "fulfillments": shipped})).kind is EventKind.ORDER
     unnamed = [{**line("a", "1", 3500), "catalog_object_id": None}]
     assert ADAPTER.parse_fetched(event, body({**sold, "line_items": unnamed})).counter_sale is None
 
@@ -464,8 +485,15 @@ def test_goods_that_come_back_are_of_the_order_that_sold_them() -> None:
     event = ADAPTER.parse_event(*webhook("order.created", "order_created", {"order_id": "O9"}))
     fetched = ADAPTER.parse_fetched(event, body(RETURN))
     assert (fetched.kind, fetched.subject, fetched.refund) == (EventKind.REFUND, "O1", notice)
-    with pytest.raises(UnreadableBody, match="or refunds are missing"):
+    with pytest.raises(UnreadableBody, match="returns is missing or empty"):
         ADAPTER.parse_refund(body(ORDER))
+
+
+def test_goods_may_come_back_without_money() -> None:
+    notice = ADAPTER.parse_refund(body({**RETURN, "refunds": None}))
+    assert (notice.external_id, notice.returns_goods) == ("O1", True)
+    assert (notice.refund.refund, notice.refund.refunded_to_buyer_minor) == ("O9", 0)
+    assert (notice.refund.quantities, notice.refund.status) == ((("a", 1),), RefundStatus.DONE)
 
 
 def test_what_comes_back_in_the_same_order_is_no_longer_wanted() -> None:
@@ -506,6 +534,22 @@ def test_a_fulfilment_is_updated_in_the_version_that_was_seen() -> None:
         refusal = ADAPTER.requests(ReadyForPickup(key="k", external_id="O1", fulfilment=fulfilment))
         assert isinstance(refusal, Refusal)
         assert "wants the fulfilment of the order's delivery" in refusal.sentence
+
+
+def test_an_order_is_cancelled_after_its_fulfilments() -> None:
+    order = parse(fulfillments=[PICKUP, {"uid": "f2", "type": "SHIPMENT", "state": "PROPOSED"}])
+    seen = tuple(one.fulfilment for one in order.deliveries if one.fulfilment)
+    first, then = made(CancelOrder(key="k", external_id="O1", fulfilments=seen))
+    assert {(one.method, one.url) for one in (first, then)} == {("PUT", "https://connect.squareup.com/v2/orders/O1")}
+    off = [{"uid": "f1", "state": "CANCELED"}, {"uid": "f2", "state": "CANCELED"}]
+    assert json.loads(first.body)["order"] == {"location_id": "L1", "version": 3, "fulfillments": off}
+    assert json.loads(then.body)["order"] == {"location_id": "L1", "version": 4, "state": "CANCELED"}
+    assert json.loads(first.body)["idempotency_key"] != json.loads(then.body)["idempotency_key"]
+    for unseen in ((), ("f1",), ("L1/f1/3", "x"), ("L1/f1/3", "L1/f2/4"), ("L1/f1/3", "L2/f2/3")):
+        refusal = ADAPTER.requests(CancelOrder(key="k", external_id="O1", fulfilments=unseen))
+        assert isinstance(refusal, Refusal)
+        assert "wants the fulfilments of all the order's deliveries" in refusal.sentence
+    assert isinstance(ADAPTER.requests(CancelOrder(key="k", external_id="../O1", fulfilments=seen)), Refusal)
 
 
 def test_stock_is_counted_or_adjusted() -> None:

@@ -56,11 +56,12 @@ def test_an_order(name: str) -> None:
     assert order.amounts is not None
     assert order.amounts.imbalance_minor == 0
     assert {one.code for one in order.oddities} <= {"no_item_code"}
+    nowhere = "OPEN, and no fulfillment says where its goods go"
     facts: dict[str, Any] = {
         "CloneOrderResponse": (6176, OrderStatus.OPEN, "DRAFT", [1, 2], 1, "my-order-001"),
-        "CreateOrderResponse": (6176, OrderStatus.OPEN, None, [1, 2], 1, "my-order-001"),
-        "RetrieveOrderResponse": (550, OrderStatus.OPEN, None, [1, 2], 1, None),
-        "UpdateOrderResponse": (900, OrderStatus.OPEN, None, [1, 2], 2, None),
+        "CreateOrderResponse": (6176, OrderStatus.OPEN, nowhere, [1, 2], 1, "my-order-001"),
+        "RetrieveOrderResponse": (550, OrderStatus.OPEN, nowhere, [1, 2], 1, None),
+        "UpdateOrderResponse": (900, OrderStatus.OPEN, nowhere, [1, 2], 2, None),
     }
     assert facts[name] == (
         order.amounts.total_minor,
