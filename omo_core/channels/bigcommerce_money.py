@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from omo_core.channels.cursor import Cursor
-from omo_core.channels.fields import free_text, units
+from omo_core.channels.fields import free_text, incidental_id, units
 from omo_core.model.errors import InvalidMoney
 from omo_core.model.orders import (
     Discount,
@@ -154,7 +154,7 @@ def read_payments(order: Cursor, total_minor: int, payment: PaymentStatus, purse
     rest: tuple[Payment, ...] = ()
     if payment in _GIVEN and rest_minor > 0:
         method = free_text(order, "payment_method")
-        provider = order.optional_identifier("payment_provider_id")
+        provider = incidental_id(order, "payment_provider_id")
         rest = (order.build(Payment, payment=provider, method=method, amount_minor=rest_minor),)
     return (*(order.build(Payment, method=name, amount_minor=part) for name, part in parts.items() if part), *rest)
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from omo_core.channels.cursor import Cursor, microseconds
 from omo_core.channels.dialect import DialectConfig, build_order
-from omo_core.channels.fields import free_text, money_object, state, unit_price
+from omo_core.channels.fields import free_text, incidental_id, money_object, state, unit_price
 from omo_core.model.network import DeliveryMethod
 from omo_core.model.orders import (
     Address,
@@ -104,7 +104,7 @@ def read_order(order: Cursor, config: EbayConfig, sha256: str) -> Order:
         order,
         channel=config.channel,
         external_id=order.identifier("orderId"),
-        display_number=order.optional_identifier("salesRecordReference"),
+        display_number=incidental_id(order, "salesRecordReference"),
         source_version=microseconds(updated_at),
         status=status,
         payment=payment,
@@ -121,7 +121,7 @@ def read_order(order: Cursor, config: EbayConfig, sha256: str) -> Order:
         note=free_text(order, "buyerCheckoutNotes"),
         payments=_payments(order, currency),
         discounts=_discounts(items, lines, currency, _off(pricing, "deliveryDiscount", currency)),
-        buyer=buyer.optional_identifier("username") if buyer else None,
+        buyer=incidental_id(buyer, "username") if buyer else None,
         hold_reason=held,
         body_sha256=sha256,
     )
@@ -292,7 +292,7 @@ def _payments(order: Cursor, currency: str) -> tuple[Payment, ...]:
     return tuple(
         one.build(
             Payment,
-            payment=one.optional_identifier("paymentReferenceId"),
+            payment=incidental_id(one, "paymentReferenceId"),
             method=free_text(one, "paymentMethod"),
             amount_minor=money(one, "amount", currency),
             paid_at=one.optional_instant("paymentDate"),

@@ -27,6 +27,9 @@ CHINA: Final = timezone(timedelta(hours=8))
 TEXT_LIMIT: Final = 2_000
 """Longest free text that is kept."""
 
+ID_LIMIT: Final = 128
+"""Longest id that is kept."""
+
 _EARLIEST_S: Final = 978_307_200
 _LATEST_S: Final = 4_102_444_800
 """2001 to 2100: outside of it a number is no time of an order, and a time in milliseconds is outside of it too."""
@@ -41,6 +44,17 @@ def free_text(cursor: Cursor, key: str) -> str | None:
     if text is None or len(text) <= TEXT_LIMIT:
         return text
     return text[: TEXT_LIMIT - 1] + "…"
+
+
+def incidental_id(cursor: Cursor, key: str) -> str | None:
+    """An id that changes neither goods nor money, such as a payment's: one that cannot be kept is odd and left out."""
+    value = cursor.fields.get(key)
+    if isinstance(value, str):
+        text = value.strip()
+        if len(text) > ID_LIMIT or not text.isprintable():
+            cursor.odd(key, f"is no id of at most {ID_LIMIT} plain characters, and was left out")
+            return None
+    return cursor.optional_identifier(key)
 
 
 def units(cursor: Cursor, key: str, *, least: int = 1) -> int:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from omo_core.channels.cursor import Cursor
-from omo_core.channels.fields import TEXT_LIMIT
+from omo_core.channels.fields import ID_LIMIT, TEXT_LIMIT
 from omo_core.channels.intents import Reference
 from omo_core.model.errors import InvalidInput
 from omo_core.model.orders import Order
-
-_LONGEST_NAME: Final = 128
 
 
 class Listed(NamedTuple):
@@ -47,4 +45,4 @@ def name_of(one: Cursor, key: str) -> str:
     """The id of a document that could not be read, or its place on the page where its id cannot be used either."""
     value = one.fields.get(key)
     text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return text if 0 < len(text) <= _LONGEST_NAME and text.isprintable() else one.path
+    return text if 0 < len(text) <= ID_LIMIT and text.isprintable() else one.path

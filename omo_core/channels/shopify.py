@@ -29,6 +29,7 @@ from omo_core.channels.intents import (
     Ship,
     cannot,
 )
+from omo_core.channels.listing import read_each
 from omo_core.channels.port import ChannelEvent, EventKind, Headers, RefundNotice, SoldLine, TillSale
 from omo_core.channels.reading import read_json
 from omo_core.channels.shopify_delivery import ShopifyConfig
@@ -151,32 +152,46 @@ class ShopifyAdapter(Dialect[ShopifyConfig]):
     def read_page(self, intent: ListChanges, body: bytes) -> Page:
         """One page of orders in the order of their ids; a full page is followed by what comes after its last id.
 
-        Orders whose fulfilment orders are wanted too are references: fetch them.
+        Orders whose fulfilment orders are wanted too, and sales over the counter, are references: fetched, they are more.
         """
         sha256 = hashlib.sha256(body).hexdigest()
-        orders, references, unreadable, ids, met = [], [], [], [], 0
-        for one in self._documents(body):
-            met += 1
+        ids: list[int] = []
+
+        def read(one: Cursor) -> Order | Reference:
             order_id = one.fields.get("id")
             if isinstance(order_id, int) and not isinstance(order_id, bool) and order_id > 0:
                 ids.append(order_id)
-            try:
-                order = read_order(one, self.config, sha256)
-                if self._wants_more(order, one):
-                    references.append(Reference(external_id=order.external_id, updated_at=order.updated_at))
-                else:
-                    orders.append(order)
-            except InvalidInput as error:
-                unreadable.append((str(order_id)[:100] if isinstance(order_id, int) else one.path, str(error)[:2_000]))
-        full = met >= self.capabilities.page_size
+            order = read_order(one, self.config, sha256)
+            if not self._wants_more(order, one) and not self._sold(order, one):
+                return order
+            return Reference(external_id=order.external_id, updated_at=order.updated_at)
+
+        found = read_each(self._documents(body), "id", read)
+        full = found.met >= self.capabilities.page_size
         if full and not ids:
             raise UnreadableBody("$.orders is a full page without a single id, so there is no next one to ask for")
         return Page(
-            orders=tuple(orders),
-            references=tuple(references),
-            unreadable=tuple(unreadable),
+            orders=found.orders,
+            references=found.references,
+            unreadable=found.unreadable,
             following=intent.model_copy(update={"cursor": str(max(ids))}) if full else None,
         )
+
+    def parse_fetched(self, event: ChannelEvent, body: bytes, *more: bytes) -> ChannelEvent:
+        """As `Dialect.parse_fetched`, and a sale over the counter where that is what was fetched."""
+        fetched = super().parse_fetched(event, body, *more)
+        document = next(self._documents(body))
+        if fetched.order is None or not self._sold(fetched.order, document):
+            return fetched
+        sale = self._counter_sale(document, fetched.order)
+        if sale is None:
+            return fetched
+        kind = EventKind.COUNTER_SALE if fetched.kind is EventKind.ORDER else fetched.kind
+        return fetched.model_copy(update={"kind": kind, "counter_sale": sale})
+
+    def _sold(self, order: Order, document: Cursor) -> bool:
+        """Whether the order is a sale over the counter, and was not called off."""
+        return order.status is not OrderStatus.CANCELLED and left_over_the_counter(document)
 
     def _wants_more(self, order: Order, document: Cursor) -> bool:
         """Whether the order is to be fetched with its fulfilment orders: not once it is off, or gone at the till."""

@@ -88,10 +88,11 @@ def with_fulfilment_orders(order: Order, document: Cursor, config: ShopifyConfig
     # Of a line in two open ones the first is taken here too.
     open_work = [one for one in reversed(work) if not one.finished]
     named = {line.line: (one.fulfilment_order, line.own) for one in open_work for line in one.lines}
-    for one in work:
+    # What was moved or called off stays as closed work beside the work that took its place.
+    for one in sorted(work, key=lambda found: found.finished):
         delivery = _delivery(one, plain, config)
         for line in one.lines:
-            if wanted.setdefault(line.line, delivery) != delivery:
+            if wanted.setdefault(line.line, delivery) != delivery and not one.finished:
                 document.odd("fulfillment_orders", f"has line {line.line} in two ways; the first is taken")
     ways = list(dict.fromkeys(wanted.get(line.line, plain) for line in order.lines))
     holds = list(dict.fromkeys(one.hold_reason for one in work if one.hold_reason))

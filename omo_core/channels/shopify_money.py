@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from omo_core.channels.cursor import Cursor
-from omo_core.channels.fields import free_text
+from omo_core.channels.fields import free_text, incidental_id
 from omo_core.model.errors import InvalidMoney
 from omo_core.model.orders import Discount, DiscountShare, Funder, OrderAmounts, OrderLine, Payment, PaymentStatus
 
@@ -83,7 +83,7 @@ def read_discounts(
     return tuple(
         one.build(
             Discount,
-            discount=one.optional_identifier("code"),
+            discount=incidental_id(one, "code"),
             title=free_text(one, "title"),
             # A shop's discounts are the shop's own money; Shopify pays for none of them.
             funder=Funder.SELLER,
@@ -171,7 +171,7 @@ def _from_transactions(transactions: list[Cursor], currency: str) -> Iterable[Pa
         amount_minor = one.amount("amount", currency)
         yield one.build(
             Payment,
-            payment=identity,
+            payment=incidental_id(one, "id"),
             method=free_text(one, "gateway"),
             # Change is the cash a till gave back.
             amount_minor=-abs(amount_minor) if kind == "change" else amount_minor,

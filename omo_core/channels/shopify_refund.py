@@ -27,8 +27,8 @@ def refunded_quantities(refund: Cursor) -> Mapping[str, int]:
     """Units of each line that a refund takes off the order."""
     quantities: Counter[str] = Counter()
     for line in refund.children("refund_line_items"):
-        quantities[line.identifier("line_item_id")] += line.quantity("quantity")
-    return quantities
+        quantities[line.identifier("line_item_id")] += line.count("quantity")
+    return +quantities
 
 
 def read_refund(refund: Cursor, currency: str, otherwise_at: datetime | None) -> Refund:

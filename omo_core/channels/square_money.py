@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from omo_core.channels.cursor import Cursor
-from omo_core.channels.fields import free_text, minor, state
+from omo_core.channels.fields import free_text, incidental_id, minor, state
 from omo_core.model.errors import InvalidMoney
 from omo_core.model.orders import (
     Discount,
@@ -187,7 +187,7 @@ def read_payments(document: Cursor, currency: str) -> tuple[Payment, ...]:
     return tuple(
         tender.build(
             Payment,
-            payment=tender.optional_identifier("payment_id") or tender.optional_identifier("id"),
+            payment=incidental_id(tender, "payment_id") or incidental_id(tender, "id"),
             method=free_text(tender, "type"),
             amount_minor=money(tender, "amount_money", currency, 0),
             paid_at=tender.optional_instant("created_at"),

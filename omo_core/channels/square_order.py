@@ -15,7 +15,7 @@ from pydantic import Field
 
 from omo_core.channels.cursor import Cursor, microseconds
 from omo_core.channels.dialect import DialectConfig, build_order
-from omo_core.channels.fields import free_text, state, units
+from omo_core.channels.fields import free_text, incidental_id, state, units
 from omo_core.channels.port import RefundNotice, SoldLine, TillSale
 from omo_core.channels.square_money import (
     Taxes,
@@ -126,7 +126,7 @@ def read_order(document: Cursor, config: SquareConfig, sha256: str) -> Order:
         body_sha256=sha256,
         payments=read_payments(document, currency),
         discounts=read_discounts(document, currency),
-        buyer=document.optional_identifier("customer_id"),
+        buyer=incidental_id(document, "customer_id"),
         note=_note(document),
         hold_reason=_hold_reason(document) if status is OrderStatus.OPEN else None,
     )

@@ -18,7 +18,7 @@ from typing import Final
 
 from omo_core.channels.cursor import Cursor, microseconds
 from omo_core.channels.dialect import build_order
-from omo_core.channels.fields import TEXT_LIMIT, free_text, local, optional_local, state, units
+from omo_core.channels.fields import TEXT_LIMIT, free_text, incidental_id, local, optional_local, state, units
 from omo_core.channels.woocommerce_bundles import bundle_links, bundled, meta_of, unit_price
 from omo_core.channels.woocommerce_delivery import WooCommerceConfig, read_delivery
 from omo_core.model.errors import InvalidMoney, UnreadableBody
@@ -242,7 +242,7 @@ def _discounts(document: Cursor, lines: tuple[OrderLine, ...], currency: str) ->
     return tuple(
         one.build(
             Discount,
-            discount=one.optional_identifier("code"),
+            discount=incidental_id(one, "code"),
             funder=Funder.SELLER,
             amount_minor=amount_minor,
             shares=tuple(DiscountShare(line=line, amount_minor=minor) for line, minor in off) if split else (),
@@ -287,7 +287,7 @@ def _payments(document: Cursor, total_minor: int, paid_at: datetime | None) -> t
     return (
         document.build(
             Payment,
-            payment=document.optional_identifier("transaction_id"),
+            payment=incidental_id(document, "transaction_id"),
             method=free_text(document, "payment_method_title") or free_text(document, "payment_method"),
             amount_minor=total_minor,
             paid_at=paid_at,

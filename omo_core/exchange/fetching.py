@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from omo_core.channels.intents import FetchOrder, Request
 from omo_core.channels.port import ChannelEvent, EventKind
-from omo_core.exchange.acting import Acted, Unusable, act
+from omo_core.exchange.acting import Acted, Unusable
 from omo_core.exchange.intake import Intake, Taken, event_of, state_of
 from omo_core.model.errors import ChannelUnavailable, DuplicateKeyMismatch, InvalidInput
 from omo_core.model.refusals import Refusal
@@ -152,7 +152,7 @@ def _act_again(intake: Intake, tx: Transaction, stored: inbox.Kept, event: Chann
     state = state_of(event)
     if not inbox.move(tx, stored.channel, stored.event_key, state=state):
         return Acted()  # another one replayed it meanwhile
-    return act(tx, event, intake.context(tx), offer=intake.offer) if state == "read" else Acted()
+    return intake.carry_out(tx, event, stored.event_key) if state == "read" else Acted()
 
 
 def _wait_again(intake: Intake, stored: inbox.Kept, event: ChannelEvent | None = None) -> Taken:

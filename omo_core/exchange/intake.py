@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 
+from omo_core.channels.intents import FetchOrder
 from omo_core.channels.port import ChannelAdapter, ChannelEvent, EventKind, Reply
 from omo_core.exchange.acting import Acted, Unusable, act
 from omo_core.exchange.intake_loop import ReadMessage, SignedMessage, read_messages
 from omo_core.model.errors import DuplicateKeyMismatch, InvalidInput
 from omo_core.model.fulfilment import PlacedOrder
+from omo_core.model.refusals import Refusal
 from omo_core.orders import SourcingContext
 from omo_core.storage import inbox
 from omo_core.storage.clock import from_us
@@ -204,8 +206,18 @@ class Intake:
         if outcome != "new":
             stored = inbox.kept(tx, event.channel, key)
             return Taken(key, stored.state if stored else state, reply, event, duplicate=True)
-        acted = act(tx, event, self.context(tx), offer=self.offer) if state == "read" else Acted()
+        acted = self.carry_out(tx, event, key) if state == "read" else Acted()
         return Taken(key, state, reply, event, placed=acted.placed)
+
+    def carry_out(self, tx: Transaction, event: ChannelEvent, key: str) -> Acted:
+        """Act on one event; what it says beside an order to be fetched is acted on now, and the order waits."""
+        acted = act(tx, event, self.context(tx), offer=self.offer)
+        if event.fetch and event.subject:
+            made = self.adapter.requests(FetchOrder(key=f"fetch/{key}"[:200], external_id=event.subject))
+            if not isinstance(made, Refusal):
+                digest = hashlib.sha256(f"{event.channel}/{key}".encode()).hexdigest()
+                self.keep_waiting(tx, [(f"after/{digest}", event.subject)])
+        return acted
 
     def _keep_parked(self, read: ReadMessage, event: ChannelEvent | None, key: str, code: str, reason: str) -> Taken:
         if code == DuplicateKeyMismatch.code:

@@ -481,7 +481,7 @@ def test_messages_of_another_shop_are_forged() -> None:
         ({"total_price": "Infinity"}, "$.total_price is 'Infinity', not a decimal amount"),
         ({"total_price": 10**16}, "$.total_price cannot be used"),
         ({"admin_graphql_api_id": "gid://shopify/DraftOrder/1"}, "'gid://shopify/DraftOrder/1', which is no order"),
-        ({"refunds": [{"id": 1, "refund_line_items": [{"line_item_id": 1, "quantity": 0}]}]}, "quantity is 0"),
+        ({"refunds": [{"id": 1, "refund_line_items": [{"line_item_id": 1, "quantity": -1}]}]}, "quantity is -1"),
         ({"shipping_address": "home"}, "$.shipping_address is a text; send an object"),
     ],
 )

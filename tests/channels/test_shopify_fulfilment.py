@@ -49,6 +49,23 @@ def test_one_line_is_collected_and_one_travels() -> None:
     assert (order.hold_reason, order.oddities) == (None, ())
 
 
+def test_work_that_was_moved_is_done_where_it_is_now() -> None:
+    left = work(1, [1, 2], "pick_up", status="closed")
+    order = read(left, work(2, [1, 2], "pick_up", assigned_location_id=656))
+    (collected,) = order.deliveries
+    assert collected.pickup_node == "656"
+    assert {one.fulfilment for one in order.lines} == {"2"}
+    assert order.oddities == ()
+    sent = read(work(3, [1], "pick_up", status="closed"), work(4, [2]))
+    assert [sent.deliveries[one.delivery].method for one in sent.lines] == [DeliveryMethod.PICKUP, DeliveryMethod.SHIP]
+
+
+def test_a_line_from_two_locations_is_one_way() -> None:
+    order = read(work(1, [1, 2]), work(2, [2], assigned_location_id=656))
+    assert [one.delivery for one in order.lines] == [0, 0]
+    assert order.oddities == ()
+
+
 def test_what_has_no_fulfilment_order_stays_as_the_order_tells() -> None:
     order = read(work(2, [2], "pick_up", assigned_location_id=656))
     assert [one.delivery for one in order.lines] == [0, 1]

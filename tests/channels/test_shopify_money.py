@@ -272,3 +272,17 @@ def test_a_return_at_the_till_leaves_the_sale_as_it_was() -> None:
     assert returned.counter_sale == sold.counter_sale
     assert returned.order is not None
     assert [one.current_quantity for one in returned.order.lines] == [1]
+
+
+def test_a_code_that_is_too_long_to_be_kept_costs_no_order() -> None:
+    applications = [{"type": "discount_code", "code": "C" * 200}, {"type": "manual", "title": "staff"}]
+    order = read(discount_applications=applications)
+    assert [(one.discount, one.title) for one in order.discounts] == [(None, None), (None, "staff")]
+    assert [one.path for one in order.oddities] == ["$.discount_applications[0].code"]
+
+
+def test_a_refund_of_no_units_is_money_only() -> None:
+    lines = [{"line_item_id": 1, "quantity": 0}, {"line_item_id": 1, "quantity": 1}, {"line_item_id": 2, "quantity": 0}]
+    order = read(refunds=[{"id": 5, "refund_line_items": lines}], line_items=[line(1), line(2)])
+    assert order.refunds[0].quantities == (("1", 1),)
+    assert [one.current_quantity for one in order.lines] == [1, 2]

@@ -23,6 +23,7 @@ from omo_core.channels.intents import (
     StockLevel,
     StockMode,
 )
+from omo_core.channels.port import EventKind
 from omo_core.channels.shopify import ShopifyAdapter, ShopifyConfig
 from omo_core.model.errors import UnreadableBody
 from omo_core.model.refusals import Refusal
@@ -117,6 +118,22 @@ def test_a_full_page_is_followed_by_what_comes_after_its_last_id() -> None:
     last = ADAPTER.read_page(listing("50"), page(*orders[:49]))
     assert last.following is None
     assert ADAPTER.read_page(listing(), page()).orders == ()
+
+
+def test_a_sale_at_the_till_that_is_listed_is_fetched_as_one() -> None:
+    till = {"source_name": "pos", "location_id": 655}
+    off = body(id=4, **till, cancelled_at="2026-11-21T08:00:00Z")
+    read = ADAPTER.read_page(listing(), page(body(id=2), body(id=3, **till), off))
+    assert [one.external_id for one in read.orders] == ["2", "4"]
+    assert [one.external_id for one in read.references] == ["3"]
+    asked = ADAPTER.event("listed", "k", EventKind.ORDER, subject="3", fetch=made(FetchOrder(key="k", external_id="3")))
+    fetched = ADAPTER.parse_fetched(asked, b'{"order": ' + body(id=3, **till) + b"}")
+    assert fetched.kind is EventKind.COUNTER_SALE
+    assert fetched.counter_sale is not None
+    assert (fetched.counter_sale.external_id, fetched.counter_sale.node) == ("3", "655")
+    assert ADAPTER.parse_fetched(asked, off).kind is EventKind.CANCELLATION
+    nameless = body(id=3, **till, line_items=[{"id": 1, "quantity": 1, "price": "20.00"}])
+    assert ADAPTER.parse_fetched(asked, nameless).counter_sale is None
 
 
 def test_one_order_that_cannot_be_read_does_not_hide_the_others() -> None:

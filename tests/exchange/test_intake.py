@@ -68,7 +68,8 @@ class Shop(NativeAdapter):
                 refund="R", created_at=NOON, refunded_to_buyer_minor=100, status=RefundStatus(document["refund"])
             )
             notice = RefundNotice(channel=self.channel, external_id="1", refund=refund, updated_at=NOON)
-            return self.event("refund", sha256_of(body), EventKind.REFUND, subject="1", refund=notice)
+            fetch = (Request(url="https://shop.example/1"),) if document.get("fetch") else ()
+            return self.event("refund", sha256_of(body), EventKind.REFUND, subject="1", refund=notice, fetch=fetch)
         if "asks" in document:
             wish = Cancellation(
                 channel=self.channel, external_id="1", source_version=1, cancelled_at=NOON, requested=True
@@ -182,6 +183,21 @@ def test_a_wish_to_cancel_and_a_refund_are_told_and_cancel_nothing(hub: OrderHub
     assert stands is not None
     assert placed is not None
     assert stands.state is placed.state
+
+
+def test_a_refund_is_told_and_its_order_fetched(hub: OrderHub) -> None:
+    """Two refunds in a moment are two facts, and one request."""
+    take(hub, bytes_of(of_shop()))
+    for stage in ("agreed", "done"):
+        assert take(hub, {"refund": stage, "fetch": True}).state == "read"
+        assert take(hub, {"refund": stage, "fetch": True}).duplicate
+    assert facts(hub, "omo.channel.") == ["omo.channel.refund.agreed.v1", "omo.channel.refund.done.v1"]
+    (line,) = of_shop().lines
+    left = line.model_copy(update={"current_quantity": 1})
+    web = Web({"1": bytes_of(of_shop(source_version=of_shop().source_version + 1, lines=(left,)))})
+    assert hub.channels["shop"].fetch_due(web).placed == 1
+    assert web.asked == ["1"]
+    assert hub.stock.available("A", node="NEAR") == 49
 
 
 def test_a_forged_message_leaves_nothing_behind(hub: OrderHub) -> None:
