@@ -3,7 +3,9 @@
 Notifications arrive in a queue or on an event bus of the seller's own AWS account, where nothing signs them: whoever
 reads the queue hands the body over with a token of the host's own in the header X-Omo-Token, and a notification only
 says which order to fetch. Orders that Amazon sends from its own warehouses are read with lines that want none of our
-goods (`physical=False`). Amazon's Orders API neither cancels nor acknowledges nor refunds; those calls are left out.
+goods (`physical=False`). Amazon's Orders API neither cancels nor acknowledges nor refunds. The Feeds API does, by files that are
+uploaded and whose results are asked for later (https://developer-docs.amazon.com/sp-api/docs/order-feed-type-values); it is
+left out.
 
 Sources: https://developer-docs.amazon.com/sp-api/docs/notification-type-values,
 https://developer-docs.amazon.com/sp-api/docs/orders-api, and the models in
@@ -40,9 +42,10 @@ from omo_core.channels.intents import (
     StockMode,
     cannot,
 )
+from omo_core.channels.listing import read_each
 from omo_core.channels.port import Cancellation, ChannelEvent, EventKind, Headers
 from omo_core.channels.signing import header, verify_one_of
-from omo_core.model.errors import InvalidInput, UnreadableBody
+from omo_core.model.errors import UnreadableBody
 from omo_core.model.orders import Order, OrderStatus
 from omo_core.model.refusals import Refusal
 from omo_core.model.values import Value
@@ -72,6 +75,7 @@ class AmazonAdapter(Dialect[AmazonConfig]):
         partial_shipments=True,
         several_parcels=True,
         page_size=calls.PAGE,
+        list_behind_s=calls.BEHIND_S,
         limits=calls.LIMITS,
     )
 
@@ -190,21 +194,18 @@ class AmazonAdapter(Dialect[AmazonConfig]):
         _refuse_errors(document)
         if document.has("payload"):
             page = document.child("payload")
-            return Page(
-                references=tuple(_reference(one) for one in page.children("Orders")),
+            listed = read_each(page.documents("Orders"), "AmazonOrderId", _reference)
+            return page.build(
+                Page,
+                references=listed.references,
+                unreadable=listed.unreadable,
                 following=_following(page, "NextToken", intent),
             )
         sha256 = sha256_of(body)
-        orders: list[Order] = []
-        unreadable: list[tuple[str, str]] = []
-        for one in _orders_2026(document):
-            try:
-                orders.append(read_2026(one, self.config, sha256))
-            except InvalidInput as fault:
-                unreadable.append((one.identifier("orderId"), str(fault)[:2_000]))
+        found = read_each(_orders_2026(document), "orderId", lambda one: read_2026(one, self.config, sha256))
         pagination = document.optional_child("pagination")
         following = _following(pagination, "nextToken", intent) if pagination else None
-        return document.build(Page, orders=tuple(orders), unreadable=tuple(unreadable), following=following)
+        return Page(orders=found.orders, unreadable=found.unreadable, following=following)
 
     def _order_change(self, change: Cursor) -> dict[str, Any]:
         seller = change.optional_text("SellerId")
@@ -213,6 +214,11 @@ class AmazonAdapter(Dialect[AmazonConfig]):
         order_id = change.identifier("AmazonOrderId")
         if not calls.is_order_id(order_id):
             change.fail("AmazonOrderId", "is no order id", "send one in the 3-7-7 format")
+        summary = change.optional_child("Summary")
+        marketplace = summary.optional_text("MarketplaceId") if summary else None
+        if marketplace is not None and self.config.marketplace not in (None, marketplace):
+            # One queue has the orders of every marketplace of a seller, and each marketplace is a channel of its own.
+            return {"kind": EventKind.OTHER, "subject": order_id}
         return {"kind": EventKind.ORDER, "subject": order_id, "fetch": calls.fetch_order(self.config, order_id)}
 
 

@@ -232,7 +232,7 @@ def _discounts(item: Cursor, line: str, discount: int, shipping: int) -> list[Di
     return [
         item.build(
             Discount,
-            discount=ids[0][:128] if len(ids) == 1 else None,
+            discount=ids[0][:128].strip() if len(ids) == 1 else None,
             title=", ".join(ids)[:500] if len(ids) > 1 else None,
             amount_minor=discount,
             shares=(DiscountShare(line=line, amount_minor=own),) if own else (),

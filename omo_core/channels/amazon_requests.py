@@ -45,6 +45,8 @@ LIMITS: Final = (
 """The usage plans that the models and the rate limit pages give as defaults."""
 
 PAGE: Final = 100
+BEHIND_S: Final = 150
+"""Windows end two minutes before the request, and a little more for the way there."""
 _ORDER_ID: Final = re.compile(r"[0-9S][0-9]{2}-[0-9]{7}-[0-9]{7}")
 _INCLUDED: Final = ("PROCEEDS", "PROMOTION", "CANCELLATION", "FULFILLMENT", "PAYMENT")
 _TAKEN: Final = frozenset({"ACCEPTED", "VALID"})

@@ -220,7 +220,7 @@ def _discounts(item: Cursor, line_id: str, discount: int, shipping: int) -> list
     return [
         item.build(
             Discount,
-            discount=promotions[0][:128] if len(promotions) == 1 else None,
+            discount=promotions[0][:128].strip() if len(promotions) == 1 else None,
             title=", ".join(promotions)[:500] if len(promotions) > 1 else None,
             amount_minor=discount + shipping,
             shares=(DiscountShare(line=line_id, amount_minor=discount),) if discount else (),

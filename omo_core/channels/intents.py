@@ -260,6 +260,8 @@ class Capabilities(Value):
     """Codes of answers that say that what was asked is so already, so that it need not be asked again."""
     list_window_s: Annotated[int, Field(gt=0)] | None = None
     """Longest window of `ListChanges`; None where there is no such limit."""
+    list_behind_s: Count = 0
+    """How long ago the window of `ListChanges` has to end at least; what is later is refused, or not listed yet."""
     page_size: Annotated[int, Field(gt=0)] = 100
     limits: tuple[tuple[Identifier, RateLimit], ...] = ()
     """(operation, limit) pairs; the operation `*` stands for all that are not named."""

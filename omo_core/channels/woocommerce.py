@@ -32,12 +32,13 @@ from omo_core.channels.intents import (
     Ship,
     cannot,
 )
+from omo_core.channels.listing import read_each
 from omo_core.channels.port import ChannelEvent, EventKind, Headers, RefundNotice
 from omo_core.channels.reading import read_json
 from omo_core.channels.signing import header, verify_base64
 from omo_core.channels.woocommerce_delivery import WooCommerceConfig
 from omo_core.channels.woocommerce_order import read_order, read_refund
-from omo_core.model.errors import InvalidInput, UnreadableBody
+from omo_core.model.errors import UnreadableBody
 from omo_core.model.orders import Order, OrderStatus
 from omo_core.model.refusals import Refusal
 from omo_core.model.values import Value
@@ -157,26 +158,19 @@ class WooCommerceAdapter(Dialect[WooCommerceConfig]):
 
     def read_page(self, intent: ListChanges, body: bytes) -> Page:
         """One page of orders; those with refunds are references, to be fetched with them."""
-        orders, references, unreadable, met = [], [], [], 0
         sha256 = hashlib.sha256(body).hexdigest()
-        for one in self._documents(body):
-            met += 1
-            try:
-                order = read_order(one, self.config, sha256)
-                if order.refunds:
-                    references.append(Reference(external_id=order.external_id, updated_at=order.updated_at))
-                else:
-                    orders.append(order)
-            except InvalidInput as error:
-                order_id = one.fields.get("id")
-                name = str(order_id)[:100] if isinstance(order_id, int) else one.path
-                unreadable.append((name, str(error)[:2_000]))
+
+        def read(one: Cursor) -> Order | Reference:
+            order = read_order(one, self.config, sha256)
+            return Reference(external_id=order.external_id, updated_at=order.updated_at) if order.refunds else order
+
+        found = read_each(self._documents(body), "id", read)
         page = int(intent.cursor) if intent.cursor and intent.cursor.isascii() and intent.cursor.isdigit() else 1
-        full = met >= self.capabilities.page_size
+        full = found.met >= self.capabilities.page_size
         return Page(
-            orders=tuple(orders),
-            references=tuple(references),
-            unreadable=tuple(unreadable),
+            orders=found.orders,
+            references=found.references,
+            unreadable=found.unreadable,
             following=intent.model_copy(update={"cursor": str(page + 1)}) if full else None,
         )
 

@@ -23,9 +23,12 @@ def unit_price(gross_minor: int, quantity: int) -> int:
 
 
 def meta_of(one: Cursor) -> dict[str, object]:
-    """Meta values by key; plugins write them, as texts, numbers, lists or objects."""
+    """Meta values by key; plugins write them, as texts, numbers, lists or objects.
+
+    Where a plugin took one out of the middle, PHP writes the list as an object of numbered entries.
+    """
     found = one.fields.get("meta_data")
-    entries = found if isinstance(found, list) else ()
+    entries = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
     return {str(meta.get("key"))[:100]: meta.get("value") for meta in entries if isinstance(meta, dict)}
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from omo_core.channels.cursor import Cursor
 from omo_core.channels.dialect import DialectConfig
 from omo_core.channels.fields import free_text
+from omo_core.channels.woocommerce_bundles import meta_of
 from omo_core.model.network import DeliveryMethod
 from omo_core.model.orders import Address, Delivery, OrderStatus
 from omo_core.model.values import ChannelId, Currency, NodeId
@@ -80,14 +81,8 @@ def read_delivery(document: Cursor, config: WooCommerceConfig) -> Delivery:
 
 def _names(shipping: Cursor) -> list[str]:
     """What a shipping line can be called in the configuration, the most particular first."""
-    place = next(
-        (
-            one.fields.get("value")
-            for one in shipping.children("meta_data")
-            if one.fields.get("key") in ("pickup_location", "_pickup_location")
-        ),
-        None,
-    )
+    meta = meta_of(shipping)
+    place = next((meta[key] for key in ("pickup_location", "_pickup_location") if key in meta), None)
     method = shipping.optional_text("method_id")
     instance = shipping.optional_identifier("instance_id")
     exact = f"{method}:{instance}" if method and instance and ":" not in method else None

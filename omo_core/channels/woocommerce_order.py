@@ -171,9 +171,20 @@ def _lines(
     sources = list(document.children("line_items"))
     if not sources:
         document.fail("line_items", "is missing or empty", "send the whole order with at least one line")
+    sources = [one for one in sources if _has_units(one)]
+    if not sources:
+        document.fail("line_items", "has only lines of 0 units", "send at least one line with units")
     lines = [_line(one, currency, config, gone) for one in sources]
     parents, containers = bundle_links(sources, [line.line for line in lines])
     return tuple(bundled(lines, parents, containers)) if parents else tuple(lines)
+
+
+def _has_units(line: Cursor) -> bool:
+    """False, and odd, for a line that was set to 0 by hand; money that it still has is missing in the sum, and told."""
+    if units(line, "quantity", least=0):
+        return True
+    line.odd("quantity", "a line of 0 units was left out")
+    return False
 
 
 def _line(line: Cursor, currency: str, config: WooCommerceConfig, gone: Mapping[str, int]) -> OrderLine:

@@ -49,7 +49,7 @@ class Reconciliation:
     overlap: timedelta = timedelta(minutes=10)
     """How long before the end of the last round the next one begins."""
     behind: timedelta = timedelta(seconds=10)
-    """How far from now a round ends: what has just changed may not be listed yet."""
+    """How far from now a round ends: what has just changed may not be listed yet. Some channels want more, and get it."""
 
     def round(self, *, start: datetime | None = None, now: datetime | None = None) -> Reconciled | Refusal:
         """Pull everything since the last round; `start` says where the very first one begins.
@@ -58,7 +58,8 @@ class Reconciliation:
         """
         run = self.intake.run
         channel = self.intake.adapter.channel
-        until = (now or now_of(run)) - self.behind
+        behind = max(self.behind, timedelta(seconds=self.intake.adapter.capabilities.list_behind_s))
+        until = (now or now_of(run)) - behind
         known = run(lambda tx: inbox.progress(tx).get(channel), read_only=True)
         if known is None and start is None:
             raise InvalidInput(f"nothing was pulled from {channel} yet; say from when on with start=")

@@ -218,6 +218,18 @@ def test_a_notification_on_the_event_bus_is_the_same() -> None:
     assert ADAPTER.parse_event(headers, on_the_bus.encode()) == ADAPTER.parse_event(headers, body)
 
 
+def test_a_notification_of_another_marketplace_is_left_to_its_own_channel() -> None:
+    _, body = MESSAGES[0]
+    notice = json.loads(body)
+    change = notice["Payload"]["OrderChangeNotification"]
+    for marketplace, kind in (("ATVPDKIKX0DER", EventKind.ORDER), ("A1PA6795UKMFR9", EventKind.OTHER)):
+        change["Summary"] = {"MarketplaceId": marketplace}
+        event = ADAPTER.parse_event({}, json.dumps(notice).encode())
+        assert (event.kind, event.subject, bool(event.fetch)) == (kind, ORDER_ID, kind is EventKind.ORDER)
+        everywhere = AmazonAdapter(CONFIG.model_copy(update={"marketplace": None}))
+        assert everywhere.parse_event({}, json.dumps(notice).encode()).kind is EventKind.ORDER
+
+
 def test_without_an_id_the_bytes_are_the_key() -> None:
     headers, body = MESSAGES[2]
     assert ADAPTER.parse_event(headers, body).event_key.startswith("sha256:")
@@ -554,11 +566,12 @@ def test_a_page_of_2026_loses_only_what_it_cannot_read() -> None:
     good, bad = json.loads(order_2026())["order"], json.loads(order_2026())["order"]
     odd = json.loads(order_2026(status="LOST"))["order"]
     bad |= {"orderId": "902-0000000-0000001", "orderItems": []}
-    body = json.dumps({"orders": [odd, bad, good], "pagination": {"nextToken": "more"}}).encode()
+    nameless = good | {"orderId": None}
+    body = json.dumps({"orders": [odd, bad, good, nameless], "pagination": {"nextToken": "more"}}).encode()
     intent = next(one for one in SAMPLES.intents() if isinstance(one, ListChanges))
     page = ADAPTER.read_page(intent, body)
     assert [len(order.oddities) for order in page.orders] == [1, 0]
-    assert [item for item, _ in page.unreadable] == ["902-0000000-0000001"]
+    assert [item for item, _ in page.unreadable] == ["902-0000000-0000001", "$.orders[3]"]
     assert "$.orders[1].orderItems is missing or empty" in page.unreadable[0][1]
     assert page.following == intent.model_copy(update={"cursor": "more"})
     (request,) = ask(ADAPTER, page.following)
@@ -568,7 +581,9 @@ def test_a_page_of_2026_loses_only_what_it_cannot_read() -> None:
 
 def test_a_page_of_v0_names_what_to_fetch() -> None:
     intent = next(one for one in SAMPLES.intents() if isinstance(one, ListChanges))
-    page = V0.read_page(intent, json.dumps({"payload": {"Orders": [order_v0()], "NextToken": "t"}}).encode())
+    listed = [order_v0(), order_v0(AmazonOrderId=None)]
+    page = V0.read_page(intent, json.dumps({"payload": {"Orders": listed, "NextToken": "t"}}).encode())
+    assert [item for item, _ in page.unreadable] == ["$.payload.Orders[1]"]
     assert [(one.external_id, str(one.updated_at)) for one in page.references] == [
         (ORDER_ID, "2026-11-21 12:30:00+00:00")
     ]

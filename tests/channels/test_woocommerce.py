@@ -280,6 +280,32 @@ def test_bundles_may_be_linked_through_meta_of_any_kind() -> None:
     assert (order.amounts.line_gross_minor, order.amounts.imbalance_minor) == (10000, 0)
 
 
+def test_a_line_of_no_units_is_left_out_and_told() -> None:
+    order = read(line_items=[line(1, quantity=0, subtotal="0.00", total="0.00"), line(2)])
+    assert [one.line for one in order.lines] == ["2"]
+    assert [one.path for one in order.oddities] == ["$.line_items[0].quantity"]
+    paid = read(line_items=[line(1, quantity=0), line(2)], total="40.00")
+    assert paid.amounts is not None
+    assert paid.amounts.imbalance_minor == 2000, "its money is not lost in silence"
+
+
+def test_meta_out_of_which_a_plugin_took_something_is_an_object() -> None:
+    def numbered(**values: Any) -> dict[str, Any]:
+        return {str(place): one for place, one in enumerate(meta(**values), start=3)}
+
+    parts = [line(1, meta_data=numbered(_bundle_cart_key="abc")), line(2, meta_data=numbered(_bundled_by="abc"))]
+    order = read(line_items=parts, total="40.00", shipping_lines=[parcel(meta_data=numbered(a="b"))])
+    assert [(one.bundle, one.parent) for one in order.lines] == [(True, None), (False, "1")]
+    store = parcel(method_id="pickup_location", meta_data=numbered(pickup_location="Old Town"))
+    assert delivery(shipping_lines=[store]).pickup_node == "Old Town"
+
+
+def test_a_payment_id_that_is_too_long_costs_no_order() -> None:
+    order = read(transaction_id="T" * 129)
+    assert [(one.payment, one.amount_minor) for one in order.payments] == [(None, 2000)]
+    assert [one.path for one in order.oddities] == ["$.transaction_id"]
+
+
 def test_bundles_that_go_round_are_odd() -> None:
     order = read(line_items=[line(1, bundled_by=2), line(2, bundled_by=1), line(3, bundled_by=3)], total="60.00")
     assert [one.parent for one in order.lines] == [None, None, None]
@@ -482,7 +508,7 @@ def test_documents_of_several_orders() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"line_items": [line(quantity=0)]}, "$.line_items[0].quantity is 0"),
+        ({"line_items": [line(quantity=0)]}, "$.line_items has only lines of 0 units"),
         ({"line_items": [line(quantity=-1)]}, "$.line_items[0].quantity is -1"),
         (
             {"line_items": [line(quantity=0.5)]},

@@ -360,6 +360,17 @@ def test_lost_messages_are_pulled_with_overlapping_windows(hub: OrderHub, clock:
     assert len(hub.orders.page()) == 4
 
 
+def test_a_round_ends_as_early_as_the_channel_wants(
+    hub: OrderHub, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = Shop.capabilities.model_copy(update={"list_behind_s": 150})
+    monkeypatch.setattr(Shop, "capabilities", late)
+    clock.set(NOON + timedelta(minutes=30))
+    done = hub.channels["shop"].reconcile(Web({window(0): b"{}"}), start=NOON)
+    assert not isinstance(done, Refusal)
+    assert done.until == NOON + timedelta(minutes=27, seconds=30)
+
+
 def test_a_pull_that_breaks_off_goes_on_where_it_was(hub: OrderHub, clock: ManualClock) -> None:
     clock.set(NOON + timedelta(hours=3, seconds=10))
     desk = hub.channels["shop"]
