@@ -37,6 +37,7 @@ from omo_core.channels.intents import (
     IntentKind,
     ListChanges,
     Page,
+    Reference,
     Request,
     Response,
     SetStock,
@@ -167,10 +168,18 @@ class EbayAdapter(Dialect[EbayConfig]):
         """A page of the orders that changed, read from the last to the first; one that cannot be read takes no other along."""
         document = self.document(body)
         sha256 = sha256_of(body)
-        found = read_each(document.documents("orders"), "orderId", lambda one: read_order(one, self.config, sha256))
+
+        def read(one: Cursor) -> Order | Reference:
+            order = read_order(one, self.config, sha256)
+            # Lists have no requests to cancel in their orders: such an order is fetched, with who asked and why.
+            if order.status is OrderStatus.CANCELLED or order.hold_reason == WISH:
+                return Reference(external_id=order.external_id, updated_at=order.updated_at)
+            return order
+
+        found = read_each(document.documents("orders"), "orderId", read)
         # The address of the next page is in the answer too; it is made here, so that no answer says where to go.
         following = page_before(intent, total=document.count("total", 0), page_size=calls.PAGE)
-        return Page(orders=found.orders, unreadable=found.unreadable, following=following)
+        return Page(orders=found.orders, references=found.references, unreadable=found.unreadable, following=following)
 
     def _challenge(self, headers: Headers) -> str | None:
         try:

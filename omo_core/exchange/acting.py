@@ -36,15 +36,17 @@ class Acted:
     sold: StockAnswer | None = None
 
 
-def act(tx: Transaction, event: ChannelEvent, context: SourcingContext, *, offer: bool = True) -> Acted:
-    """Carry out what one event says; the same event again changes nothing.
+def act(
+    tx: Transaction, event: ChannelEvent, context: SourcingContext, *, offer: bool = True, asked: bool = False
+) -> Acted:
+    """Carry out what one event says; the same event again changes nothing. `asked`: the channel was just asked for it.
 
     A cancellation that is only wished for, of a part, or of what has left, and a refund are told as facts of the outbox:
     what follows is the seller's to decide, and the next version of the order shows it. Raises `Unusable` where the pool
     refuses it.
     """
     sold = _sell(tx, event, context)
-    placed = None if event.order is None else place(tx, [event.order], context, offer=offer)[0]
+    placed = None if event.order is None else place(tx, [event.order], context, offer=offer, asked=asked)[0]
     back = event.cancellation
     if back is not None and not back.requested and not back.quantities:
         (placed,) = cancel_orders(tx, [CancelOrder(channel=back.channel, external_id=back.external_id)])
@@ -60,10 +62,10 @@ def act(tx: Transaction, event: ChannelEvent, context: SourcingContext, *, offer
 
 
 def place(
-    tx: Transaction, orders: Sequence[Order], context: SourcingContext, *, offer: bool = True
+    tx: Transaction, orders: Sequence[Order], context: SourcingContext, *, offer: bool = True, asked: bool = False
 ) -> list[PlacedOrder]:
     """Place orders; raises `Unusable` for the first one that is refused and was not merely overtaken."""
-    placed = place_orders(tx, orders, context, offer=offer)
+    placed = place_orders(tx, orders, context, offer=offer, asked=asked)
     for one in placed:
         _check(one.refusals)
     return placed

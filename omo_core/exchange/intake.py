@@ -134,12 +134,12 @@ class Intake:
         )
 
     def act_on(self, event: ChannelEvent, bodies: Sequence[bytes], key: str, waiting: Sequence[inbox.Kept] = ()) -> str:
-        """Act on what was fetched or listed, keep its bytes, and let go what waited for it: placed or parked."""
+        """Act on what was fetched or listed, keep its bytes, and let go what waited for it: placed, parked or waiting."""
         subject = event.subject or ""
 
         def work(tx: Transaction) -> None:
             inbox.remember(tx, [self._bytes(f"{key}/{n}", subject, body) for n, body in enumerate(bodies)])
-            act(tx, event, self.context(tx), offer=self.offer)
+            act(tx, event, self.context(tx), offer=self.offer, asked=bool(waiting))
             for one in waiting:
                 inbox.move(tx, one.channel, one.event_key, state="read")
 
@@ -151,6 +151,8 @@ class Intake:
             code, reason = error.code, str(error)
         else:
             return "placed"
+        if not waiting and self._can_ask(code, subject):
+            return "waiting" if self.run(lambda tx: self.keep_waiting(tx, [(f"{key}/asked", subject)])) else "known"
         if waiting:
             self.keep_bytes(key, subject, bodies)
             self.move(waiting, "parked", code, reason)
@@ -175,14 +177,15 @@ class Intake:
     def _take(self, read: ReadMessage, event: ChannelEvent | None, key: str, *, is_part: bool = False) -> Taken:
         if event is None:
             received = read.received
-            return self._keep_parked(read, None, key, received.reason_code or "unreadable_body", received.reason or "")
+            return self._keep(read, None, key, received.reason_code or "unreadable_body", received.reason or "")
         try:
             return self.run(lambda tx: self._act(tx, read, event, key, is_part))
         except Unusable as unusable:
             refusal = unusable.refusal
-            return self._keep_parked(read, event, key, refusal.code, refusal.sentence)
+            state = "waiting" if self._can_ask(refusal.code, event.subject) else "parked"
+            return self._keep(read, event, key, refusal.code, refusal.sentence, state=state)
         except (InvalidInput, DuplicateKeyMismatch) as error:
-            return self._keep_parked(read, event, key, error.code, str(error))
+            return self._keep(read, event, key, error.code, str(error))
 
     def _act(self, tx: Transaction, read: ReadMessage, event: ChannelEvent, key: str, is_part: bool) -> Taken:
         state = state_of(event)
@@ -219,24 +222,38 @@ class Intake:
                 self.keep_waiting(tx, [(f"after/{digest}", event.subject)])
         return acted
 
-    def _keep_parked(self, read: ReadMessage, event: ChannelEvent | None, key: str, code: str, reason: str) -> Taken:
+    def _can_ask(self, code: str, subject: str | None) -> bool:
+        """Whether the channel can be asked which of two contents holds: its clock may be slower than its changes."""
+        if code != "version_conflict" or not subject:
+            return False
+        return not isinstance(self.adapter.requests(FetchOrder(key="which", external_id=subject)), Refusal)
+
+    def _keep(
+        self, read: ReadMessage, event: ChannelEvent | None, key: str, code: str, reason: str, *, state: str = "parked"
+    ) -> Taken:
         if code == DuplicateKeyMismatch.code:
             key = f"conflict/{hashlib.sha256(read.message.body).hexdigest()}"
-        arrival = inbox.Arrival(
-            channel=self.adapter.channel,
-            event_key=key,
-            body=read.message.body,
-            topic=event.topic if event else None,
-            state="parked",
-            subject=event.subject if event else None,
-            headers=self._kept_headers(read),
-            reason_code=code,
-            reason=reason,
-        )
-        (outcome,) = self.run(lambda tx: inbox.remember(tx, [arrival]))
+        headers = self._kept_headers(read)
+
+        def work(tx: Transaction) -> str:
+            arrival = inbox.Arrival(
+                channel=self.adapter.channel,
+                event_key=key,
+                body=read.message.body,
+                topic=event.topic if event else None,
+                state=state,
+                subject=event.subject if event else None,
+                headers=headers,
+                due_at_us=tx.now_us if state == "waiting" else None,
+                reason_code=code,
+                reason=reason,
+            )
+            return inbox.remember(tx, [arrival])[0]
+
+        outcome = self.run(work)
         return Taken(
             key,
-            "parked",
+            state,
             (event.reply if event else None) or self.adapter.reply,
             event,
             duplicate=outcome != "new",

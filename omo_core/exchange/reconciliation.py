@@ -103,6 +103,7 @@ class Reconciliation:
                 raise InvalidInput(f"{channel} lists changes without an end; ask for a shorter window")
             states = [self.intake.act_on(_event_of(order), (), _version_key(order)) for order in page.orders]
             placed, parked = placed + states.count("placed"), parked + states.count("parked")
+            to_fetch += states.count("waiting")
             parked += self._park(page, bodies[0])
             to_fetch += self._wait_for(page.references)
             asked = page.following

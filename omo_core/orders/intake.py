@@ -42,14 +42,15 @@ class _Intake:
 
 
 def place_orders(
-    tx: Transaction, orders: Sequence[Order], context: SourcingContext, *, offer: bool = True
+    tx: Transaction, orders: Sequence[Order], context: SourcingContext, *, offer: bool = True, asked: bool = False
 ) -> list[PlacedOrder]:
     """Take orders in and source them at once; one answer each, in the order given.
 
     A known version is answered as it stands; an older one, one with unknown items, and one that asks for less than has
     left are refused and change nothing. A changed order's unsent part is sourced anew. With `offer=False` goods
     are held provisionally and nodes hear nothing until `run_wave`; of a held order (`Order.hold_reason`) they hear
-    nothing until a newer version, or `release_orders`, lets it go.
+    nothing until a newer version, or `release_orders`, lets it go. `asked` says that the channel was just asked for these
+    orders: of two contents of one version, theirs holds.
     """
     intake = _Intake(OrderBook(tx), context.kits, [], [])
     known = intake.book.load_identities((order.channel, order.external_id) for order in orders)
@@ -57,7 +58,7 @@ def place_orders(
         entry
         for order in orders
         if (entry := intake.book.entries.get(known.get((order.channel, order.external_id), "")))
-        and order.source_version > entry.source_version
+        and order.source_version >= entry.source_version + (not asked)
     ]
     read_documents(tx, newer)
     skus = known_skus(tx, [line.sku for order in orders for line in order.fulfillable() if line.sku])
@@ -66,7 +67,7 @@ def place_orders(
         identity = (order.channel, order.external_id)
         refusals = _unusable(order, skus, context)
         if not refusals and identity in known:
-            refusals = _take_version(intake, intake.book.entries[known[identity]], order)
+            refusals = _take_version(intake, intake.book.entries[known[identity]], order, asked=asked)
         elif not refusals:
             entry = intake.book.add(_new_entry(tx, order))
             known[identity] = entry.order_id
@@ -147,13 +148,14 @@ def _content_hash(order: Order) -> str:
     return order.model_copy(update={"body_sha256": None, "oddities": ()}).digest()
 
 
-def _take_version(intake: _Intake, entry: OrderEntry, order: Order) -> tuple[Refusal, ...]:
+def _take_version(intake: _Intake, entry: OrderEntry, order: Order, *, asked: bool) -> tuple[Refusal, ...]:
     """Apply a version of a known order; refusals where it changes nothing."""
     name = entry.external_id
     if not entry.is_tombstone and order.source_version == entry.source_version:
         if _content_hash(order) == entry.source_sha256:
             return ()
-        return (Refusal.of("version_conflict", version=order.source_version, order=name),)
+        if not asked:
+            return (Refusal.of("version_conflict", version=order.source_version, order=name),)
     if order.source_version < entry.source_version:
         return (Refusal.of("stale_version", version=order.source_version, order=name, stored=entry.source_version),)
     if entry.cancelled:

@@ -451,6 +451,15 @@ def test_pages_lose_only_what_cannot_be_read() -> None:
     assert found.following is None
 
 
+def test_listed_orders_with_a_cancellation_are_fetched() -> None:
+    states = ("NONE_REQUESTED", "IN_PROGRESS", "CANCELED")
+    orders = [document(orderId=f"12-00000-0000{n}", cancelStatus={"cancelState": one}) for n, one in enumerate(states)]
+    intent = next(one for one in SAMPLES.intents() if isinstance(one, ListChanges))
+    page = ADAPTER.read_page(intent, json.dumps({"total": 3, "orders": orders}).encode())
+    assert [one.external_id for one in page.orders] == ["12-00000-00000"]
+    assert [one.external_id for one in page.references] == ["12-00000-00001", "12-00000-00002"]
+
+
 def test_pages_are_read_from_the_last_to_the_first() -> None:
     intent = next(one for one in SAMPLES.intents() if isinstance(one, ListChanges))
     (request,) = ask(intent)

@@ -360,6 +360,39 @@ def test_lost_messages_are_pulled_with_overlapping_windows(hub: OrderHub, clock:
     assert len(hub.orders.page()) == 4
 
 
+def test_of_two_contents_of_one_version_the_channel_says_which_holds(hub: OrderHub, clock: ManualClock) -> None:
+    """Channels whose clocks tell seconds write two versions in one of them, and their messages overtake each other."""
+    desk = hub.channels["shop"]
+    (line,) = of_shop().lines
+    less = of_shop(lines=(line.model_copy(update={"current_quantity": 1}),))
+    assert take(hub, bytes_of(less), "updated").state == "read"
+    late = take(hub, bytes_of(of_shop()), "created")
+    assert (late.state, late.reason_code, late.reply.body) == ("waiting", "version_conflict", b"success")
+    assert take(hub, bytes_of(of_shop()), "created").duplicate
+    assert hub.stock.available("A", node="NEAR") == 49
+    assert desk.fetch_due(Web({"1": bytes_of(less)})).placed == 1
+    assert hub.stock.available("A", node="NEAR") == 49
+    assert take(hub, bytes_of(of_shop()), "paid").state == "waiting"
+    assert desk.fetch_due(Web({"1": bytes_of(of_shop())})).placed == 1
+    assert hub.stock.available("A", node="NEAR") == 48
+    assert desk.parked() == []
+    assert hub.audit().clean
+
+
+def test_a_listed_order_of_a_known_version_is_asked_for_once(hub: OrderHub, clock: ManualClock) -> None:
+    desk = hub.channels["shop"]
+    take(hub, bytes_of(of_shop()))
+    clock.set(NOON + timedelta(minutes=60, seconds=10))
+    listed = of_shop(note="another content of the same version")
+    web = Web({window(0): json.dumps({"orders": [json.loads(bytes_of(listed))]}).encode(), "1": bytes_of(of_shop())})
+    for asked in (1, 0):
+        done = desk.reconcile(web, start=NOON, overlap=timedelta(hours=1))
+        assert not isinstance(done, Refusal)
+        assert (done.placed, done.parked, done.to_fetch) == (0, 0, asked)
+        assert desk.fetch_due(web).placed == asked
+    assert desk.parked() == []
+
+
 def test_a_round_ends_as_early_as_the_channel_wants(
     hub: OrderHub, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
