@@ -49,6 +49,9 @@ _HELD: Final[Mapping[str, str]] = {
 """States in which the goods are not to leave yet."""
 _AT_THE_DOOR: Final = "cash on delivery"
 
+_AFTERWARDS: Final = frozenset({"13", "14"})
+"""Disputed, partially refunded: states that an order comes into before its goods are sent, or after."""
+
 _PRODUCT: Final = re.compile(r"/orders/[0-9]+/products/([0-9]+)")
 
 
@@ -118,8 +121,7 @@ def read_order(order: Cursor, beside: Documents, config: BigCommerceConfig, sha2
     purse = Purse(currency)
     placed_at = rfc2822(order, "date_created")
     updated_at = optional_rfc2822(order, "date_modified") or placed_at
-    status = state(order, "status_id", _STATUS, OrderStatus.OPEN)
-    status = OrderStatus.CLOSED if status is OrderStatus.OPEN and order.boolean("is_deleted", False) else status
+    status = _status(order)
     payment = state(order, "payment_status", PAYMENT, PaymentStatus.UNKNOWN)
     deliveries, leads_to, virtual = _deliveries(beside, config)
     _check_products(order_id, beside.products)
@@ -147,8 +149,18 @@ def read_order(order: Cursor, beside: Documents, config: BigCommerceConfig, sha2
         payments=read_payments(order, amounts.total_minor, payment, purse),
         discounts=read_discounts(beside.products, beside.coupons, purse),
         buyer=_buyer(order),
-        hold_reason=_hold_reason(order),
+        hold_reason=_hold_reason(order) if status is OrderStatus.OPEN else None,
     )
+
+
+def _status(order: Cursor) -> OrderStatus:
+    """What the state says; a dispute or a refund of a part takes the place of a state that told of all being sent."""
+    status = state(order, "status_id", _STATUS, OrderStatus.OPEN)
+    if status is not OrderStatus.OPEN:
+        return status
+    total = optional_units(order, "items_total")
+    sent = str(order.fields.get("status_id")) in _AFTERWARDS and 0 < total <= optional_units(order, "items_shipped")
+    return OrderStatus.CLOSED if sent or order.boolean("is_deleted", False) else OrderStatus.OPEN
 
 
 def read_refund_notice(refund: Cursor, config: BigCommerceConfig) -> RefundNotice:

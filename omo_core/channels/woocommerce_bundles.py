@@ -11,15 +11,11 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from omo_core.channels.cursor import Cursor
+from omo_core.channels.fields import unit_price
 from omo_core.model.orders import LineAmounts, OrderLine
 
 _LINKS: Final = (("_bundled_by", "_bundle_cart_key"), ("_composite_parent", "_composite_cart_key"))
 """(meta of a part, meta of its bundle with the same value), where the extension gives no `bundled_by`."""
-
-
-def unit_price(gross_minor: int, quantity: int) -> int:
-    """The price of one, rounded half up; the gross stays what counts."""
-    return (2 * gross_minor + quantity) // (2 * quantity)
 
 
 def meta_of(one: Cursor) -> dict[str, object]:

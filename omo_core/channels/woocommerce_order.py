@@ -18,8 +18,17 @@ from typing import Final
 
 from omo_core.channels.cursor import Cursor, microseconds
 from omo_core.channels.dialect import build_order
-from omo_core.channels.fields import TEXT_LIMIT, free_text, incidental_id, local, optional_local, state, units
-from omo_core.channels.woocommerce_bundles import bundle_links, bundled, meta_of, unit_price
+from omo_core.channels.fields import (
+    TEXT_LIMIT,
+    free_text,
+    incidental_id,
+    local,
+    optional_local,
+    state,
+    unit_price,
+    units,
+)
+from omo_core.channels.woocommerce_bundles import bundle_links, bundled, meta_of
 from omo_core.channels.woocommerce_delivery import WooCommerceConfig, read_delivery
 from omo_core.model.errors import InvalidMoney, UnreadableBody
 from omo_core.model.orders import (

@@ -278,6 +278,22 @@ def test_pickups_downloads_and_certificates() -> None:
     assert not parse(product(type="giftcertificate")).lines[0].physical
 
 
+@pytest.mark.parametrize("status_id", [13, 14])
+def test_what_was_sent_stays_sent_when_a_part_is_refunded(status_id: int) -> None:
+    """Such a state takes the place of Shipped or Completed, and an open order would be sent again."""
+    for shipped, status in (
+        (4, OrderStatus.CLOSED),
+        (3, OrderStatus.OPEN),
+        (0, OrderStatus.OPEN),
+        (None, OrderStatus.OPEN),
+    ):
+        order = parse(status_id=status_id, items_total=4, items_shipped=shipped)
+        assert order.status is status
+        assert order.hold_reason == ("Disputed" if status is OrderStatus.OPEN and status_id == 13 else None)
+    assert parse(status_id=status_id).status is OrderStatus.OPEN
+    assert parse(status_id=11, items_total=4, items_shipped=4).status is OrderStatus.OPEN
+
+
 @pytest.mark.parametrize(
     ("status_id", "status", "hold"),
     [
