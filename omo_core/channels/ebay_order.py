@@ -63,6 +63,11 @@ _FULFILLED: Final[Mapping[str, OrderStatus]] = {
     "FULFILLED": OrderStatus.CLOSED,
 }
 _CANCELLED: Final[Mapping[str, str]] = {"NONE_REQUESTED": "none", "IN_PROGRESS": "asked", "CANCELED": "done"}
+_STARTS: Final[Mapping[str, bool]] = {
+    **dict.fromkeys(("SHIP_TO", "DIGITAL", "SELLER_DEFINED", "FULFILLED_BY_EBAY"), False),
+    "PREPARE_FOR_PICKUP": True,
+}
+"""Whether a start of the fulfilment is a pickup."""
 _REFUND: Final[Mapping[str, RefundStatus]] = {
     "REFUNDED": RefundStatus.DONE,
     "PENDING": RefundStatus.AGREED,
@@ -138,7 +143,12 @@ def _off(cursor: Cursor, key: str, currency: str) -> int:
 
 
 def _ours(order: Cursor) -> bool:
-    """Whether the seller sends the goods; eBay's own warehouses say so in the order's program."""
+    """Whether the seller sends the goods; eBay's own warehouses say so in the order's program, or in how it starts."""
+    starts = {
+        one.optional_text("fulfillmentInstructionsType") for one in order.children("fulfillmentStartInstructions")
+    }
+    if "FULFILLED_BY_EBAY" in starts:
+        return False
     program = order.optional_child("program")
     fulfilment = program.optional_child("fulfillmentProgram") if program else None
     return fulfilment is None or fulfilment.optional_text("fulfilledBy") != "EBAY"
@@ -232,9 +242,10 @@ def _deliveries(order: Cursor, items: Sequence[Cursor], config: EbayConfig) -> t
     ship_by = min((date for date in dates if date), default=None)
     starts = list(order.children("fulfillmentStartInstructions"))
     made = tuple(_delivery(start, ship_by, config) for start in starts) or (Delivery(ship_by=ship_by),)
-    first = starts[0].optional_text("fulfillmentInstructionsType") if starts else None
-    pickup = first == "PREPARE_FOR_PICKUP" and made[0].method is not DeliveryMethod.PICKUP
-    return made, "an in-store pickup that names no store" if pickup else None
+    ways = [state(start, "fulfillmentInstructionsType", _STARTS, False) for start in starts]
+    # Click and Collect names no store of the seller's: the parcel travels to the address that it has instead.
+    lost = bool(ways) and ways[0] and made[0].method is not DeliveryMethod.PICKUP and made[0].address is None
+    return made, "an in-store pickup that names no store" if lost else None
 
 
 def _delivery(start: Cursor, ship_by: datetime | None, config: EbayConfig) -> Delivery:

@@ -389,8 +389,14 @@ def test_a_pickup_names_its_store() -> None:
     mapped = EbayAdapter(CONFIG.model_copy(update={"pickup_nodes": {"store-1": "TPE-01"}}))
     delivery = mapped.parse_order(body(fulfillmentStartInstructions=[start])).deliveries[0]
     assert (delivery.method, delivery.pickup_node) == (DeliveryMethod.PICKUP, "TPE-01")
-    held = read(fulfillmentStartInstructions=[{"fulfillmentInstructionsType": "PREPARE_FOR_PICKUP"}])
+    held_start = {"fulfillmentInstructionsType": "PREPARE_FOR_PICKUP"}
+    held = read(fulfillmentStartInstructions=[held_start])
     assert held.hold_reason == "an in-store pickup that names no store"
+    point = {"shipTo": {"fullName": "Corner Shop", "contactAddress": {"addressLine1": "1 High Street"}}}
+    collected = read(fulfillmentStartInstructions=[held_start | {"shippingStep": point}])
+    assert (collected.deliveries[0].method, collected.hold_reason) == (DeliveryMethod.SHIP, None)
+    unknown = read(fulfillmentStartInstructions=[{"fulfillmentInstructionsType": "BY_DRONE"}])
+    assert [one.code for one in unknown.oddities] == [OddityCode.UNKNOWN_STATE]
 
 
 def test_what_is_forwarded_goes_to_the_hub_with_its_reference() -> None:
@@ -422,6 +428,7 @@ def test_what_is_forwarded_goes_to_the_hub_with_its_reference() -> None:
 def test_what_wants_no_goods_of_ours() -> None:
     theirs = read(program={"fulfillmentProgram": {"fulfilledBy": "EBAY"}})
     assert theirs.fulfillable() == ()
+    assert read(fulfillmentStartInstructions=[{"fulfillmentInstructionsType": "FULFILLED_BY_EBAY"}]).fulfillable() == ()
     card = read(lineItems=[item(giftDetails={"message": "Hi"})])
     assert (card.lines[0].physical, card.lines[0].gift) == (False, True)
 
