@@ -110,9 +110,10 @@ def _update(intent: Ship | ReadyForPickup, config: SquareConfig, change: Mapping
 
 
 def _cancel(intent: CancelOrder, config: SquareConfig) -> Made:
-    """First every fulfilment is called off, in the version that was seen, then the order in the one after it.
+    """The order and all of its fulfilments are called off in one update, of the version that was seen, or not at all.
 
-    Square refuses an order with a live fulfilment, one that is paid, and one that changed meanwhile.
+    Square refuses an order with a live fulfilment, one that is paid, and one that changed meanwhile. That it takes both at
+    once is not proven; in two updates the second could meet a version that nobody has seen.
     """
     named = [_FULFILMENT.fullmatch(one) for one in intent.fulfilments]
     found = [one.groups() for one in named if one is not None]
@@ -123,11 +124,8 @@ def _cancel(intent: CancelOrder, config: SquareConfig) -> Made:
         return cannot(config.channel, intent.kind, f"{intent.external_id[:40]!r} is no id of Square's")
     location, _, version = found[0]
     off = [{"uid": uid, "state": "CANCELED"} for _, uid, _ in found]
-    seen, after = ({"location_id": location, "version": int(version) + more} for more in (0, 1))
-    return (
-        _change_order(intent.external_id, {**seen, "fulfillments": off}, f"{intent.key}/fulfillments", config),
-        _change_order(intent.external_id, {**after, "state": "CANCELED"}, f"{intent.key}/order", config),
-    )
+    changes = {"location_id": location, "version": int(version), "state": "CANCELED", "fulfillments": off}
+    return (_change_order(intent.external_id, changes, intent.key, config),)
 
 
 def _change_order(order_id: str, changes: Mapping[str, Any], key: str, config: SquareConfig) -> Request:
