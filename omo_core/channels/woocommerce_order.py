@@ -190,7 +190,7 @@ def _lines(
 
 def _has_units(line: Cursor) -> bool:
     """False, and odd, for a line that was set to 0 by hand; money that it still has is missing in the sum, and told."""
-    if units(line, "quantity", least=0):
+    if line.fields.get("quantity") not in (0, "0") or units(line, "quantity", least=0):
         return True
     line.odd("quantity", "a line of 0 units was left out")
     return False
