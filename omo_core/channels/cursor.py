@@ -27,6 +27,8 @@ _INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 _AMOUNT: Final = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,20})?")
+_SHORT: Final = 40
+"""Longest amount that is remembered; no honest one comes near."""
 _NOISE: Final = Decimal("0.000001")
 """How far from a whole minor unit an amount may be that binary floating point has spoilt, in minor units."""
 
@@ -51,6 +53,14 @@ def _parse_instant(text: str) -> datetime | None:
 
 
 @lru_cache(maxsize=4_096)  # A shop has few prices: most amounts of a body were read before.
+def known_minor(text: str, currency: str, noise: bool = False) -> int | None:
+    """Minor units of a short text, as `Cursor.amount` reads it; None where that must say what is wrong with it."""
+    try:
+        return _exact_minor(text, currency, noise) if len(text) <= _SHORT else None
+    except InvalidMoney:
+        return None
+
+
 def _exact_minor(value: str | int | Decimal, currency: str, noise: bool) -> int | None:
     """None where a text is no decimal amount."""
     if isinstance(value, str) and not _AMOUNT.fullmatch(value):
@@ -67,11 +77,13 @@ class Cursor:
     __slots__ = ("_index", "_key", "_parent", "fields", "noted")
 
     def __init__(self, document: Any, *, parent: Cursor | None = None, key: str = "", index: int | None = None) -> None:
-        self._parent, self._key, self._index = parent, key, index
-        self.noted: list[Oddity] = [] if parent is None else parent.noted
-        if not isinstance(document, dict):
-            raise UnreadableBody(f"{self.path} is {_kind(document)}; send an object", path=self.path)
         self.fields: dict[str, Any] = document
+        self.noted: list[Oddity] = [] if parent is None else parent.noted
+        self._parent = parent
+        self._key = key
+        self._index = index
+        if type(document) is not dict:
+            raise UnreadableBody(f"{self.path} is {_kind(document)}; send an object", path=self.path)
 
     @property
     def path(self) -> str:
@@ -130,13 +142,15 @@ class Cursor:
     def optional_identifier(self, key: str) -> str | None:
         """As `identifier`, or None where it is missing or blank."""
         value = self.fields.get(key)
+        if type(value) is str:
+            if not value.isascii() and not value.isprintable():
+                self.fail(key, "holds invisible characters", "send the id without them")
+            return value.strip() or None
         if type(value) is int:
             return str(value)
-        if value is not None and not isinstance(value, str):
+        if value is not None:
             self.fail(key, f"is {_kind(value)}", "send the id as a text or a whole number")
-        if value and not value.isascii() and not value.isprintable():
-            self.fail(key, "holds invisible characters", "send the id without them")
-        return (value.strip() or None) if value else None
+        return None
 
     def boolean(self, key: str, default: bool) -> bool:
         """True or false as JSON writes it; `default` where it is missing."""
@@ -206,6 +220,10 @@ class Cursor:
         JSON numbers are refused: the sender may have rounded them already. Raises `InvalidMoney`.
         """
         value = self.fields.get(key)
+        if type(value) is str and len(value) <= _SHORT:
+            known = known_minor(value, currency)
+            if known is not None and (least is None or known >= least):
+                return known
         if value is None and default is not None:
             return default
         if not isinstance(value, str):
@@ -223,6 +241,10 @@ class Cursor:
         amount; anything further from a whole minor unit is refused all the same. Raises `InvalidMoney`.
         """
         value = self.fields.get(key)
+        if type(value) is str and len(value) <= _SHORT:
+            known = known_minor(value, currency, noise)
+            if known is not None:
+                return known
         if value is None or value == "":
             if default is None:
                 self._bad_money(key, 'is missing; send a decimal amount, such as "12.50"')
@@ -232,8 +254,7 @@ class Cursor:
         return self._minor(key, value, currency, noise=noise)
 
     def _minor(self, key: str, value: str | int | Decimal, currency: str, *, noise: bool = False) -> int:
-        # What is long is not kept in the cache.
-        plain = not isinstance(value, str) or len(value) <= 40
+        plain = not isinstance(value, str) or len(value) <= _SHORT
         try:
             minor = _exact_minor(value, currency, noise) if plain else None
         except InvalidMoney as error:

@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import Final, TypeVar
 
-from omo_core.channels.cursor import EPOCH, Cursor
+from omo_core.channels.cursor import EPOCH, Cursor, known_minor
 from omo_core.channels.reading import read_json
 from omo_core.model.errors import InvalidMoney, UnreadableBody
 from omo_core.model.orders import OddityCode
-from omo_core.model.values import MAX_MINOR, MAX_QUANTITY, parse_minor
+from omo_core.model.values import MAX_MINOR, MAX_QUANTITY
 
 T = TypeVar("T")
 
@@ -34,7 +33,6 @@ _EARLIEST_S: Final = 978_307_200
 _LATEST_S: Final = 4_102_444_800
 """2001 to 2100: outside of it a number is no time of an order, and a time in milliseconds is outside of it too."""
 _LOCAL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?")
-_AMOUNT: Final = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,20})?")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -60,7 +58,9 @@ def incidental_id(cursor: Cursor, key: str) -> str | None:
 def units(cursor: Cursor, key: str, *, least: int = 1) -> int:
     """Whole units, written as a number or as a text, with or without decimals that are zero."""
     value = cursor.fields.get(key)
-    if isinstance(value, str) and len(value) <= 40 and value.isascii():
+    if type(value) is str and len(value) <= 9 and value.isascii() and value.isdigit():
+        value = int(value)
+    elif isinstance(value, str) and len(value) <= 40 and value.isascii():
         try:
             value = Decimal(value.strip())
         except InvalidOperation:
@@ -105,7 +105,7 @@ def money_object(cursor: Cursor, key: str, currency: str, *, amount: str, unit: 
     if type(value) is dict and value.get(unit) == currency:
         # A shop has few prices: most were read before, and their place in the document is told only of bad ones.
         text = value.get(amount)
-        known = _known_minor(text, currency) if type(text) is str else None
+        known = known_minor(text, currency) if type(text) is str else None
         if known is not None:
             return known
     money = cursor.child(key)
@@ -113,16 +113,6 @@ def money_object(cursor: Cursor, key: str, currency: str, *, amount: str, unit: 
         path = f"{money.path}.{unit}"
         raise InvalidMoney(f"{path} is not the order's {currency}; send an order of one currency", path=path)
     return money.money(amount, currency)
-
-
-@lru_cache(maxsize=4_096)
-def _known_minor(text: str, currency: str) -> int | None:
-    if len(text) > 40 or not _AMOUNT.fullmatch(text):
-        return None
-    try:
-        return parse_minor(text, currency)
-    except InvalidMoney:
-        return None
 
 
 def unit_price(gross_minor: int, quantity: int) -> int:

@@ -24,9 +24,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, ClassVar, Protocol, Self
+from typing import Annotated, Any, ClassVar, Protocol
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from omo_core.channels.intents import Answer, Capabilities, Intent, ListChanges, Page, Request, Response
 from omo_core.model.network import enum_of
@@ -151,19 +151,25 @@ class ChannelEvent(Value):
     reply: Reply | None = None
     """What to answer instead of the adapter's usual `reply`, such as to a challenge."""
 
-    @model_validator(mode="after")
-    def _holds_what_its_kind_needs(self) -> Self:
-        held: Mapping[EventKind, bool] = {
-            EventKind.ORDER: self.order is not None or bool(self.fetch),
-            EventKind.CANCELLATION: self.cancellation is not None,
-            EventKind.REFUND: self.order is not None or self.refund is not None or bool(self.fetch),
-            EventKind.COUNTER_SALE: self.counter_sale is not None,
-            EventKind.SEVERAL: bool(self.events),
-            EventKind.OTHER: True,
-        }
-        if not held[self.kind]:
+    def model_post_init(self, _context: Any, /) -> None:
+        """Refuse an event that does not hold what its kind needs."""
+        if not self._holds_what_its_kind_needs():
             raise ValueError(f"an event of kind {self.kind} holds what it is about, or the requests that fetch it")
-        return self
+
+    def _holds_what_its_kind_needs(self) -> bool:
+        match self.kind:
+            case EventKind.ORDER:
+                return self.order is not None or bool(self.fetch)
+            case EventKind.CANCELLATION:
+                return self.cancellation is not None
+            case EventKind.REFUND:
+                return self.order is not None or self.refund is not None or bool(self.fetch)
+            case EventKind.COUNTER_SALE:
+                return self.counter_sale is not None
+            case EventKind.SEVERAL:
+                return bool(self.events)
+            case EventKind.OTHER:
+                return True
 
 
 class ChannelAdapter(Protocol):

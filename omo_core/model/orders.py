@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from omo_core.model.network import DeliveryMethod, enum_of
 from omo_core.model.values import (
@@ -125,11 +125,10 @@ class Delivery(Value):
     fulfilment: Identifier | None = None
     """What the channel wants to hear as `Ship.fulfilment` when these goods leave, where it has such."""
 
-    @model_validator(mode="after")
-    def _pickup_names_its_node(self) -> Self:
+    def model_post_init(self, _context: Any, /) -> None:
+        """Refuse a pickup that names no node."""
         if self.method is DeliveryMethod.PICKUP and self.pickup_node is None:
             raise ValueError("a pickup names its pickup_node")
-        return self
 
 
 class LineAmounts(Value):
@@ -182,11 +181,10 @@ class OrderLine(Value):
         """Whether units of it are still to be fulfilled: physical, no bundle, and some quantity left."""
         return self.physical and not self.bundle and self.current_quantity > 0
 
-    @model_validator(mode="after")
-    def _current_is_within_ordered(self) -> Self:
+    def model_post_init(self, _context: Any, /) -> None:
+        """Refuse more units left than were ordered."""
         if self.current_quantity > self.quantity:
             raise ValueError("current_quantity cannot exceed quantity; raise the quantity too")
-        return self
 
 
 class DiscountShare(Value):
@@ -313,9 +311,8 @@ class Order(Value):
         """Without what is at its default: a field that orders get later leaves the digests of others as they were."""
         return self.model_dump_json(exclude_defaults=True)
 
-    @model_validator(mode="after")
-    def _is_consistent(self) -> Self:
-        # One pass: this runs again whenever an order becomes part of something.
+    def model_post_init(self, _context: Any, /) -> None:
+        """Refuse an order whose parts contradict each other: ids, deliveries, bundles and the sum of the lines."""
         ids, last, gross, is_priced, has_parts = set(), 0, 0, self.amounts is not None, False
         for line in self.lines:
             ids.add(line.line)
@@ -334,7 +331,6 @@ class Order(Value):
             self._check_parts()
         if is_priced and self.amounts is not None and gross != self.amounts.line_gross_minor:
             raise ValueError(f"line_gross_minor is {self.amounts.line_gross_minor}, but the lines add to {gross}")
-        return self
 
     def _check_parts(self) -> None:
         """Raise `ValueError` where a line names a bundle that is none."""

@@ -22,7 +22,11 @@ MAX_MINOR: Final = 10**15
 
 
 class Value(BaseModel):
-    """A frozen, strict pydantic value that knows no field it was not given."""
+    """A frozen, strict pydantic value that knows no field it was not given.
+
+    What several fields must be together is checked in `model_post_init` where values are made by the dozen a message: it
+    runs when a value is made, and not again whenever it becomes part of another, as a validator would.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_bytes="hex")
 

@@ -1,12 +1,16 @@
 import json
 import sys
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from omo_core.channels.reading import MAX_BODY_BYTES, MAX_DEPTH, read_json
-from omo_core.model.errors import BodyTooLarge, UnreadableBody
+from omo_core.channels import reading
+from omo_core.channels.reading import MAX_BODY_BYTES, MAX_DEPTH, read_json, read_strictly
+from omo_core.model.errors import BodyTooLarge, OmoError, UnreadableBody
+from omo_core.testing.spoiling import spoilt_bodies
 from tests.effort import examples
 
 
@@ -136,3 +140,96 @@ def test_bytes_are_read_or_refused(body: bytes) -> None:
     except UnreadableBody:
         return
     assert document == json.loads(body.decode("utf-8"), parse_float=Decimal)
+
+
+def outcome(read: Callable[[bytes], Any], body: bytes) -> str:
+    """What came of reading, told apart by kind too: 1 is not 1.0, and Decimal("1.0") is not Decimal("1")."""
+    try:
+        return repr(read(body))
+    except OmoError as error:
+        return repr((type(error), str(error), error.details))
+
+
+BLANK = st.sampled_from(["", "", "", " ", "\n\t", "\r\n "])
+TEXT = st.one_of(
+    st.text(max_size=6).map(json.dumps),
+    st.text(max_size=6).map(lambda text: json.dumps(text, ensure_ascii=False)),
+    st.sampled_from(
+        [
+            *(
+                r'"\ud800"',
+                r'"\ud83c\udf75"',
+                r'"\u0000"',
+                r'"\\u0000"',
+                r'"\\"',
+                r'"\":"',
+                r'"\\\":"',
+                '":"',
+                '" :"',
+                '"a:"',
+            ),
+            *(r'"{\"a\": 1, \"a\": 2}"', '".5,"', '"0.5}"', '"1e5]"', '"' + "9" * 30 + '"', '"[{"', r'"\u0022:"'),
+        ]
+    ),
+)
+NUMBER = st.one_of(
+    st.integers(-(10**21), 10**21).map(str),
+    st.decimals(allow_nan=False, allow_infinity=False).map(str),
+    st.sampled_from(["-0", "0.0", "-0.0", "1e5", "1E-5", "1.5e400", "01", "1.", "NaN", "-Infinity", "12.50", "9" * 20]),
+)
+
+
+@st.composite
+def an_object(draw: st.DrawFn, inner: st.SearchStrategy[str]) -> str:
+    """Keys are few, so that the same is written twice, now and then in another way."""
+    keys = st.sampled_from(['"a"', '"b"', r'"\u0061"', '"a:"', r'"\":"', '":"'])
+    pairs = [
+        f"{draw(BLANK)}{draw(keys)}{draw(BLANK)}:{draw(BLANK)}{draw(inner)}{draw(BLANK)}"
+        for _ in range(draw(st.integers(0, 3)))
+    ]
+    return "{" + ",".join(pairs) + "}"
+
+
+def a_list(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.tuples(st.lists(inner, max_size=3), BLANK).map(lambda found: f"[{(',' + found[1]).join(found[0])}]")
+
+
+WRITTEN = st.recursive(
+    TEXT | NUMBER | st.sampled_from(["null", "true", "false", "nul"]),
+    lambda inner: an_object(inner) | a_list(inner),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=examples(300))
+@given(WRITTEN, st.integers(0, 40))
+@example('{"a": 1, "b": ":", "a": 2}', 0)
+@example(r'{"a" : "\":", "a":1}', 0)
+@example(r'{"b\\":1, "x": "\":"}', 0)
+@example(r'{"b\\":1, "b\\":2, "x": "\":"}', 0)
+@example('{"a": "\\u003a", "a": ":"}', 0)
+@example('{"a": {"b": 1}, "a": {"c": 2}, "x": [":", "::"]}', 0)
+@example("1.5", 0)
+@example("[1e5]", 0)
+@example("{}", MAX_DEPTH - 1)
+@example("{}", MAX_DEPTH)
+def test_the_fast_way_of_reading_means_what_the_strict_one_means(written: str, wrapped: int) -> None:
+    body = ("[" * wrapped + written + "]" * wrapped).encode("utf-8", "surrogatepass")
+    assert outcome(read_json, body) == outcome(read_strictly, body)
+
+
+REAL_LIKE = (
+    rb'{"id": 1001, "line_items": [{"sku": "MUG", "price": 12.5, "total": "12.50"}], "meta": "{\"a\": \"x:y\"}", "x": []}',
+    '{"單號":"20261121-0001","備註":"\\u8acb\\/放管理室: 謝謝","時間":"2026-11-21T12:00:00+08:00","金額":["0.10",-3]}'.encode(),
+)
+
+
+def test_a_spoilt_body_is_refused_or_read_alike_by_both_ways() -> None:
+    for body in spoilt_bodies(REAL_LIKE, 4_000, seed=5):
+        assert outcome(read_json, body) == outcome(read_strictly, body), body
+
+
+def test_what_platforms_send_is_read_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "read_strictly", lambda body: pytest.fail(f"read strictly: {body!r}"))
+    for body in REAL_LIKE:
+        assert read_json(body)
