@@ -293,8 +293,6 @@ class Cursor:
 
     def children(self, key: str) -> Iterator[Cursor]:
         """The objects in a list of at most `MAX_ENTRIES`; none where the list is missing."""
-        if self.fields.get(key) is None:
-            return
         for index, value in enumerate(self._list(key, "objects")):
             yield Cursor(value, parent=self, key=key, index=index)
 
@@ -315,7 +313,7 @@ class Cursor:
         values = self.fields.get(key)
         if values is None:
             return []
-        if not isinstance(values, list):
+        if type(values) is not list:
             self.fail(key, f"is {_kind(values)}", f"send a list of {what}")
         if len(values) > MAX_ENTRIES:
             self.fail(key, f"has {len(values)} entries", f"send at most {MAX_ENTRIES}")

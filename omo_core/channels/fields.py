@@ -60,7 +60,9 @@ def units(cursor: Cursor, key: str, *, least: int = 1) -> int:
     value = cursor.fields.get(key)
     if type(value) is str and len(value) <= 9 and value.isascii() and value.isdigit():
         value = int(value)
-    elif isinstance(value, str) and len(value) <= 40 and value.isascii():
+    if type(value) is int and least <= value <= MAX_QUANTITY:
+        return value
+    if isinstance(value, str) and len(value) <= 40 and value.isascii():
         try:
             value = Decimal(value.strip())
         except InvalidOperation:

@@ -56,6 +56,8 @@ _NOT_YET: Final = frozenset({"pending", "on-hold", "failed", "checkout-draft", "
 """Statuses in which WooCommerce waits for money or for somebody's yes: the goods stay."""
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,20})?")
+_LONGEST: Final = 38
+"""Characters of the longest number there is."""
 
 
 def read_order(
@@ -156,18 +158,20 @@ def _currency(document: Cursor) -> str:
 def _minor(cursor: Cursor, key: str, currency: str, default: int | None = None) -> int:
     """An amount, also with more decimals than the currency has: sites round lines and taxes late, or not at all."""
     value = cursor.fields.get(key)
-    late = isinstance(value, Decimal) or (isinstance(value, str) and "." in value and _NUMBER.fullmatch(value))
-    if not late:
-        return cursor.amount(key, currency, default)
+    late = isinstance(value, Decimal) or (isinstance(value, str) and "." in value and len(value) <= _LONGEST)
     try:
-        return _rounded(value, currency)
+        rounded = _rounded(value, currency) if late else None
     except InvalidMoney as error:
         path = f"{cursor.path}.{key}"
         raise InvalidMoney(f"{path}: {error}", path=path) from None
+    return cursor.amount(key, currency, default) if rounded is None else rounded
 
 
 @lru_cache(maxsize=4_096)  # A shop has few prices.
-def _rounded(value: str | Decimal, currency: str) -> int:
+def _rounded(value: str | Decimal, currency: str) -> int | None:
+    """None where a text is no number."""
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        return None
     return parse_minor(value, currency, round_noise=True)
 
 

@@ -313,24 +313,17 @@ class Order(Value):
 
     def model_post_init(self, _context: Any, /) -> None:
         """Refuse an order whose parts contradict each other: ids, deliveries, bundles and the sum of the lines."""
-        ids, last, gross, is_priced, has_parts = set(), 0, 0, self.amounts is not None, False
-        for line in self.lines:
-            ids.add(line.line)
-            last = max(last, line.delivery)
-            if line.parent is not None:
-                has_parts = True
-            elif line.amounts is None:
-                is_priced = False
-            else:
-                gross += line.amounts.gross_minor
-        if len(ids) != len(self.lines):
+        lines, amounts = self.lines, self.amounts
+        if len({line.line for line in lines}) != len(lines):
             raise ValueError("line ids must be unique within the order")
-        if last >= len(self.deliveries):
+        if max([line.delivery for line in lines]) >= len(self.deliveries):
             raise ValueError("a line's delivery must be an index into deliveries")
-        if has_parts:
+        told = [line.amounts for line in lines if line.parent is None]
+        if len(told) != len(lines):
             self._check_parts()
-        if is_priced and self.amounts is not None and gross != self.amounts.line_gross_minor:
-            raise ValueError(f"line_gross_minor is {self.amounts.line_gross_minor}, but the lines add to {gross}")
+        priced = [one.gross_minor for one in told if one is not None]
+        if amounts is not None and len(priced) == len(told) and sum(priced) != amounts.line_gross_minor:
+            raise ValueError(f"line_gross_minor is {amounts.line_gross_minor}, but the lines add to {sum(priced)}")
 
     def _check_parts(self) -> None:
         """Raise `ValueError` where a line names a bundle that is none."""

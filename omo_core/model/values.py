@@ -87,6 +87,8 @@ def _one_line(most: int) -> _TextRule:
 
 
 def _aware_utc(instant: datetime) -> datetime:
+    if instant.tzinfo is UTC:
+        return instant
     if instant.tzinfo is None:
         raise ValueError("must carry a time zone")
     return instant.astimezone(UTC)
