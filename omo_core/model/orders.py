@@ -314,6 +314,8 @@ class Order(Value):
     def model_post_init(self, _context: Any, /) -> None:
         """Refuse an order whose parts contradict each other: ids, deliveries, bundles and the sum of the lines."""
         lines, amounts = self.lines, self.amounts
+        for part in (*lines, *self.deliveries):
+            part.model_post_init(None)  # it may be a copy with changes, which nobody checked
         if len({line.line for line in lines}) != len(lines):
             raise ValueError("line ids must be unique within the order")
         if max([line.delivery for line in lines]) >= len(self.deliveries):

@@ -140,6 +140,23 @@ def test_a_line_keeps_no_more_than_was_ordered() -> None:
         OrderLine(line="1", sku="A", quantity=1, current_quantity=2)
 
 
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_part_of_an_order_is_checked_as_plain_data_and_as_a_copy(kept: int) -> None:
+    too_many = OrderLine(line="2", sku="A", quantity=1, current_quantity=kept).model_copy(
+        update={"current_quantity": 2}
+    )
+    nowhere = Delivery().model_copy(update={"method": DeliveryMethod.PICKUP})
+    for update, says in (
+        ({"lines": (too_many,)}, "current_quantity cannot exceed"),
+        ({"deliveries": (nowhere,)}, "names its pickup_node"),
+    ):
+        plain = order().model_copy(update=update).model_dump_json()
+        with pytest.raises(ValidationError, match=says):
+            Order.model_validate_json(plain)
+        with pytest.raises(ValidationError, match=says):
+            order(**update)
+
+
 @pytest.mark.parametrize("code", sorted(REFUSAL_SENTENCES))
 def test_every_refusal_fills_its_sentence(code: str) -> None:
     names = [name for _, name, _, _ in string.Formatter().parse(REFUSAL_SENTENCES[code]) if name]
