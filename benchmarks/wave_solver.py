@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from statistics import median
 from typing import Final
 
 from benchmarks import compact_models, peers
@@ -105,11 +106,15 @@ def small(context: Context) -> None:
     context.figure("wave_1k_gap", ours.gap)
     if context.size == "smallest":
         return
+    # SCIP takes minutes, in which a shared machine changes its pace: ours runs before, and again after.
+    rounds = [ours.seconds]
+    rounds += [solve(context, f"wave, 1k, round {n}", instance, budget, wave=wave).seconds for n in (2, 3)]
     reach = max(ours.gap, SMALL_GAP)
     scip = compact_models.scip(instance.problem(CANDIDATES), gap=reach, time_limit_s=SCIP_LIMIT_S)
     context.record("SCIP, 1k", scip.cpu_s, clock="cpu", gap=scip.gap, wanted_gap=reach, status=scip.status)
+    rounds += [solve(context, f"wave, 1k, round {n}", instance, budget, wave=wave).seconds for n in (4, 5)]
     context.figure("wave_1k_scip_gap", 1.0 if scip.gap is None else min(scip.gap, 1.0))
-    context.figure("wave_1k_vs_scip", scip.cpu_s / ours.seconds)
+    context.figure("wave_1k_vs_scip", scip.cpu_s / median(rounds))
 
 
 def middle(context: Context) -> None:
