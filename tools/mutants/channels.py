@@ -61,7 +61,14 @@ MUTANTS: Final = (
         letter="b",
         what="float money",
         how="Numbers of a body are read as floats.",
-        edits=(Edit("omo_core/channels/reading.py", "parse_float=_decimal", "parse_float=float"),),
+        edits=(
+            Edit(
+                "omo_core/channels/reading.py",
+                "JSONDecoder(parse_float=_decimal, parse_constant=_constant)",
+                "JSONDecoder(parse_float=float, parse_constant=_constant)",
+            ),
+            Edit("omo_core/channels/reading.py", "_integer, parse_float=_decimal", "_integer, parse_float=float"),
+        ),
         killers=("tests/channels/test_reading.py::test_numbers_are_exact",),
         shows="Decimal",
     ),
