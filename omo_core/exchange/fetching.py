@@ -5,22 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from omo_core.channels.intents import FetchOrder, Request
 from omo_core.channels.port import ChannelEvent, EventKind
 from omo_core.exchange.acting import Acted, Unusable
 from omo_core.exchange.intake import Intake, Taken, event_of, state_of
+from omo_core.exchange.pauses import pause_us
 from omo_core.model.errors import ChannelUnavailable, DuplicateKeyMismatch, InvalidInput
 from omo_core.model.refusals import Refusal
 from omo_core.storage import inbox
 from omo_core.storage.transaction import Transaction
-
-MOST_ATTEMPTS: Final = 24
-"""How often an order is asked for before its message is parked: for about a day."""
-
-_FIRST_PAUSE_US: Final = 15_000_000
-_LONGEST_PAUSE_US: Final = 3_600_000_000
 
 
 class Calls(Protocol):
@@ -97,15 +92,14 @@ def _asked(intake: Intake, subject: str, one: inbox.Kept) -> ChannelEvent | str:
 
 
 def _postpone(intake: Intake, waiting: Sequence[inbox.Kept], error: ChannelUnavailable) -> str:
-    attempts = max(one.attempts for one in waiting)
-    if attempts + 1 >= MOST_ATTEMPTS:
+    pause = pause_us(max(one.attempts for one in waiting))
+    if pause is None:
         intake.move(waiting, "parked", error.code, str(error))
         return "parked"
-    pause_us = min(_FIRST_PAUSE_US << attempts, _LONGEST_PAUSE_US)
 
     def work(tx: Transaction) -> None:
         for one in waiting:
-            inbox.postpone(tx, one.channel, one.event_key, due_at_us=tx.now_us + pause_us)
+            inbox.postpone(tx, one.channel, one.event_key, due_at_us=tx.now_us + pause)
 
     intake.run(work)
     return "postponed"

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from omo_core.channels.intents import FetchOrder
 from omo_core.channels.port import ChannelAdapter, ChannelEvent, EventKind, Reply
@@ -28,12 +28,6 @@ from omo_core.storage.clock import from_us
 from omo_core.storage.transaction import Transaction
 
 T = TypeVar("T")
-
-MOST_ATTEMPTS: Final = 24
-"""How often an order is asked for before its message is parked: for about a day."""
-
-_FIRST_PAUSE_US: Final = 15_000_000
-_LONGEST_PAUSE_US: Final = 3_600_000_000
 
 
 class Run(Protocol):

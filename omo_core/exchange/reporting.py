@@ -17,6 +17,7 @@ from typing import Any, Final
 from omo_core.channels.intents import Answer, Intent, IntentKind, ItemAnswer, cannot
 from omo_core.channels.port import ChannelAdapter
 from omo_core.exchange.intake import Run
+from omo_core.exchange.pauses import pause_us
 from omo_core.exchange.publication import Sends
 from omo_core.exchange.telling import CannotTell, Story, Words, acknowledged, ready, shipped, shipped_whole
 from omo_core.model.errors import InvalidInput
@@ -27,11 +28,6 @@ from omo_core.storage.clock import to_us
 from omo_core.storage.reports import Report
 from omo_core.storage.transaction import Transaction
 
-MOST_ATTEMPTS: Final = 24
-"""How often a report is told to a channel that is busy or away before it is parked: for about a day."""
-
-_FIRST_PAUSE_US: Final = 15_000_000
-_LONGEST_PAUSE_US: Final = 3_600_000_000
 _KINDS: Final = {
     "ship": IntentKind.SHIP,
     "ready": IntentKind.READY_FOR_PICKUP,
@@ -212,16 +208,14 @@ class Reporting:
 
     def _settle(self, group: Sequence[Report], failed: NotTold | None, taken: Collection[str]) -> None:
         def work(tx: Transaction) -> None:
-            attempts = max(one.attempts for one in group)
-            if failed is not None:
-                reports.keep_taken(tx, group, taken)
             if failed is None:
                 reports.settle(tx, group, state="done")
-            elif failed.retry and attempts + 1 < MOST_ATTEMPTS:
-                due_at_us = tx.now_us + min(_FIRST_PAUSE_US << attempts, _LONGEST_PAUSE_US)
-                reports.settle(tx, group, state="waiting", due_at_us=due_at_us, code=failed.code, reason=failed.message)
-            else:
-                reports.settle(tx, group, state="parked", code=failed.code, reason=failed.message)
+                return
+            reports.keep_taken(tx, group, taken)
+            pause = pause_us(max(one.attempts for one in group)) if failed.retry else None
+            due_at_us = None if pause is None else tx.now_us + pause
+            state = "parked" if pause is None else "waiting"
+            reports.settle(tx, group, state=state, due_at_us=due_at_us, code=failed.code, reason=failed.message)
 
         self.run(work)
 

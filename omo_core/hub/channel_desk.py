@@ -165,7 +165,7 @@ class ChannelDesks(Desk):
         return iter(self._adapters)
 
     def health(self) -> list[ChannelHealth]:
-        """How each channel's intake stands: parked and waiting messages, and how far pulling is behind; what they were not told."""
+        """How each channel stands: messages parked or waiting, how far pulling is behind, what it was not told."""
         channels = [one.channel for one in self._adapters.values()]
         return self._hub.run(lambda tx: health(tx, channels), read_only=True)
 

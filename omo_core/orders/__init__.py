@@ -1,9 +1,11 @@
 """Orders: what happens to an order from its arrival to the last unit leaving a node.
 
 The story. `intake` takes canonical orders: one row per (channel, external id), versions only grow, a cancellation that
-comes before its order is remembered; `holding` keeps goods for orders that are not to be sent yet. `sourcing` takes waiting orders, builds one allocation problem, solves it, holds
-the chosen stock and offers fulfilment orders to the nodes. `fulfilment` is what nodes answer: accept, reject (the order
-finds another way), ship, collect. `reevaluation` decides offered work again. `displacement` is what happens when a counter sale takes goods that were promised.
+comes before its order is remembered; `holding` keeps goods for orders that are not to be sent yet. `sourcing` takes
+waiting orders, builds one allocation problem, solves it, holds the chosen stock and offers fulfilment orders to the
+nodes. `fulfilment` is what nodes answer: accept, reject (the order finds another way), make ready, ship, collect; what
+channels are to hear of it, `parcels` writes down. `reevaluation` decides offered work again. `displacement` is what
+happens when a counter sale takes goods that were promised.
 
 Every function takes the transaction first and works on many orders at once; each loads them into an `OrderBook`,
 changes the book, and saves it in the same transaction as the stock commands and events that go with it.

@@ -118,8 +118,9 @@ def source(
 ) -> Sourced:
     """Find nodes for the open units of these orders, hold the goods there, and offer the work.
 
-    The caller saves the book. Held orders get goods and offer nothing. `ahead` is what was solved before this transaction, of orders that have not changed since:
-    it is tried first. Orders whose stock others took in the meantime are solved again on what is left.
+    The caller saves the book. Held orders get goods and offer nothing. `ahead` is what was solved before this
+    transaction, of orders that have not changed since: it is tried first. Orders whose stock others took in the meantime
+    are solved again on what is left.
     """
     waiting = [entry for entry in dict.fromkeys(entries) if not entry.cancelled and entry.open_units()]
     read_documents(tx, waiting)

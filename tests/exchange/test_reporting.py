@@ -23,7 +23,7 @@ from omo_core.channels.intents import (
 from omo_core.channels.native import NativeAdapter, NativeConfig
 from omo_core.channels.port import ChannelAdapter
 from omo_core.exchange import NotTold, Reported, Reporting
-from omo_core.exchange.reporting import MOST_ATTEMPTS
+from omo_core.exchange.pauses import MOST_ATTEMPTS
 from omo_core.hub import OrderHub
 from omo_core.model.errors import InvalidInput
 from omo_core.model.fulfilment import FulfilmentOrder, ShippedParcel
